@@ -1,0 +1,209 @@
+//! dag-pb nodes: a list of named links and some bytes.
+//!
+//! A hand-written reader, because the codec is two small protobuf messages with stricter rules than
+//! protobuf has: one canonical form, nothing unknown, links never split by data. Names and data are
+//! slices of the block, so reading a node copies no content.
+
+use bytes::Bytes;
+
+use crate::cid::{Cid, CidError};
+
+/// A reference to another node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What it refers to.
+    pub cid: Cid,
+    /// Its name, usually UTF-8; empty inside files.
+    pub name: Bytes,
+    /// How many bytes the whole DAG below it has, by the word of whoever made it.
+    pub tsize: u64,
+}
+
+/// A dag-pb node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Node {
+    /// Links in their stored order.
+    pub links: Vec<Link>,
+    /// The node's own bytes; in UnixFS, the metadata message.
+    pub data: Option<Bytes>,
+}
+
+/// Why a block is not dag-pb.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DagPbError {
+    /// The protobuf framing is broken.
+    #[error("malformed dag-pb: {0}")]
+    Malformed(&'static str),
+    /// A link's hash is not an acceptable CID.
+    #[error("link {index} is not an acceptable CID: {source}")]
+    Link {
+        /// Which link, from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: CidError,
+    },
+}
+
+/// Reads a node.
+///
+/// # Errors
+/// [`DagPbError`] for anything but the one canonical form that the codec allows.
+pub fn decode(data: &Bytes) -> Result<Node, DagPbError> {
+    let mut fields = Fields { whole: data, at: 0 };
+    let mut node = Node::default();
+    let mut links_done = false;
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            2 if links_done => return Err(DagPbError::Malformed("links split by data")),
+            2 => {
+                let index = node.links.len();
+                node.links.push(decode_link(&value.bytes()?, index)?);
+            }
+            1 if node.data.is_some() => return Err(DagPbError::Malformed("data twice")),
+            1 => {
+                node.data = Some(value.bytes()?);
+                links_done = !node.links.is_empty();
+            }
+            _ => return Err(DagPbError::Malformed("an unknown field")),
+        }
+    }
+    Ok(node)
+}
+
+fn decode_link(bytes: &Bytes, index: usize) -> Result<Link, DagPbError> {
+    let mut fields = Fields { whole: bytes, at: 0 };
+    let (mut cid, mut name, mut tsize) = (None, None, None);
+    while let Some((field, value)) = fields.next()? {
+        match field {
+            1 if cid.is_none() && name.is_none() && tsize.is_none() => {
+                let hash = value.bytes()?;
+                let read = Cid::from_bytes(&hash);
+                cid = Some(read.map_err(|source| DagPbError::Link { index, source })?);
+            }
+            2 if name.is_none() && tsize.is_none() => name = Some(value.bytes()?),
+            3 if tsize.is_none() => tsize = Some(value.number()?),
+            _ => return Err(DagPbError::Malformed("a link's fields are out of order")),
+        }
+    }
+    Ok(Link {
+        cid: cid.ok_or(DagPbError::Malformed("a link without a hash"))?,
+        name: name.unwrap_or_default(),
+        tsize: tsize.unwrap_or(0),
+    })
+}
+
+/// Writes a node in its canonical form: links, each with all three fields, then data.
+pub fn encode(node: &Node) -> Vec<u8> {
+    let mut out = Vec::new();
+    for link in &node.links {
+        let cid = link.cid.to_bytes();
+        let mut inner = Vec::with_capacity(cid.len() + link.name.len() + 16);
+        write_bytes(&mut inner, 1, &cid);
+        write_bytes(&mut inner, 2, &link.name);
+        write_number(&mut inner, 3, link.tsize);
+        write_bytes(&mut out, 2, &inner);
+    }
+    if let Some(data) = &node.data {
+        write_bytes(&mut out, 1, data);
+    }
+    out
+}
+
+/// Writes a length-delimited protobuf field.
+pub(crate) fn write_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+    out.push(field << 3 | 2);
+    write_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Writes a varint protobuf field.
+pub(crate) fn write_number(out: &mut Vec<u8>, field: u8, value: u64) {
+    out.push(field << 3);
+    write_varint(out, value);
+}
+
+pub(crate) fn write_varint(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(unsigned_varint::encode::u64(
+        value,
+        &mut unsigned_varint::encode::u64_buffer(),
+    ));
+}
+
+/// The value of a protobuf field.
+pub(crate) enum Value {
+    Number(u64),
+    Bytes(Bytes),
+    /// Fixed-width fields, which only UnixFS times use.
+    Fixed32(u32),
+}
+
+impl Value {
+    pub(crate) fn bytes(self) -> Result<Bytes, DagPbError> {
+        match self {
+            Value::Bytes(bytes) => Ok(bytes),
+            Value::Number(_) | Value::Fixed32(_) => Err(DagPbError::Malformed("a wrong wire type")),
+        }
+    }
+
+    pub(crate) fn number(self) -> Result<u64, DagPbError> {
+        match self {
+            Value::Number(number) => Ok(number),
+            Value::Bytes(_) | Value::Fixed32(_) => Err(DagPbError::Malformed("a wrong wire type")),
+        }
+    }
+}
+
+/// Reads the fields of one protobuf message without copying.
+pub(crate) struct Fields<'a> {
+    pub(crate) whole: &'a Bytes,
+    pub(crate) at: usize,
+}
+
+impl Fields<'_> {
+    /// The next field: its number and value; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Value)>, DagPbError> {
+        if self.at == self.whole.len() {
+            return Ok(None);
+        }
+        let key = self.varint()?;
+        let value = match key & 7 {
+            0 => Value::Number(self.varint()?),
+            2 => {
+                let length = self.varint()?;
+                Value::Bytes(self.take(length)?)
+            }
+            5 => {
+                let bytes = self.take(4)?;
+                let bytes = bytes[..].try_into().expect("four bytes");
+                Value::Fixed32(u32::from_le_bytes(bytes))
+            }
+            _ => return Err(DagPbError::Malformed("an unknown wire type")),
+        };
+        Ok(Some((key >> 3, value)))
+    }
+
+    fn take(&mut self, length: u64) -> Result<Bytes, DagPbError> {
+        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        let end = end.filter(|end| *end <= self.whole.len());
+        let end = end.ok_or(DagPbError::Malformed("a length beyond the block"))?;
+        let bytes = self.whole.slice(self.at..end);
+        self.at = end;
+        Ok(bytes)
+    }
+
+    fn varint(&mut self) -> Result<u64, DagPbError> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.whole.get(self.at).ok_or(DagPbError::Malformed("cut short"))?;
+            self.at += 1;
+            if shift == 63 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(DagPbError::Malformed("a varint of more than 64 bits"))
+    }
+}

@@ -1,0 +1,241 @@
+//! Follows a path from a root to what it names.
+//!
+//! Like a walk, it fetches nothing: it says which block it needs and takes it. A name is missing
+//! only when a verified parent says so, which is what makes a 404 below an immutable root a proof.
+
+use crate::block::Block;
+use crate::cid::{Cid, Codec};
+use crate::dag_pb::{self, DagPbError};
+use crate::unixfs::hamt::{HamtStep, Lookup};
+use crate::unixfs::{Kind, Meta, UnixfsError};
+
+/// Why a path leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// A verified directory has no entry of that name.
+    #[error("no link named {name:?} under {parent}")]
+    NotFound {
+        /// The directory.
+        parent: Cid,
+        /// The name.
+        name: String,
+    },
+    /// A block on the path is not one that has names below it.
+    #[error("{cid} is not a directory, so it has no {name:?}")]
+    NotADirectory {
+        /// The block.
+        cid: Cid,
+        /// The name.
+        name: String,
+    },
+    /// A block on the path has a codec through which no path is followed.
+    #[error("paths through codec 0x{codec:x} are not supported, at {cid}")]
+    Codec {
+        /// The block.
+        cid: Cid,
+        /// Its multicodec code.
+        codec: u64,
+    },
+    /// A dag-pb block does not parse.
+    #[error("{cid} is malformed: {source}")]
+    DagPb {
+        /// The block.
+        cid: Cid,
+        /// What is wrong with it.
+        source: DagPbError,
+    },
+    /// A UnixFS block does not parse.
+    #[error("{cid} is malformed: {source}")]
+    Unixfs {
+        /// The block.
+        cid: Cid,
+        /// What is wrong with it.
+        source: UnixfsError,
+    },
+    /// The driver gave a block other than the one that was needed.
+    #[error("block {0} was not asked for")]
+    NotAskedFor(Cid),
+}
+
+/// What a path ends at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TerminalKind {
+    /// A file of this many bytes, by its own word.
+    File {
+        /// Its declared size.
+        size: u64,
+    },
+    /// A directory in one block.
+    Directory,
+    /// A directory in a HAMT.
+    Hamt,
+    /// A symbolic link and its target.
+    Symlink(String),
+    /// A block of another codec.
+    Other(Codec),
+}
+
+/// Where a path ends.
+#[derive(Debug, Clone)]
+pub struct Terminal {
+    /// The last block of the path.
+    pub block: Block,
+    /// What it is.
+    pub kind: TerminalKind,
+    /// The CID of each logical segment, from the root to the terminal, as `X-Ipfs-Roots` lists
+    /// them; blocks inside a HAMT are not among them.
+    pub roots: Vec<Cid>,
+}
+
+/// A path being followed.
+#[derive(Debug)]
+pub struct Resolve {
+    need: Cid,
+    segments: std::vec::IntoIter<String>,
+    /// The lookup in the HAMT directory that the path is inside of.
+    lookup: Option<(Lookup, String)>,
+    roots: Vec<Cid>,
+}
+
+impl Resolve {
+    /// A path of decoded names from a root.
+    pub fn new(root: Cid, segments: Vec<String>) -> Self {
+        Self { need: root, segments: segments.into_iter(), lookup: None, roots: vec![root] }
+    }
+
+    /// The block that is needed next.
+    pub fn need(&self) -> Cid {
+        self.need
+    }
+
+    /// Whether the block that is needed next is the terminal one, rather than one on the way.
+    pub fn is_last(&self) -> bool {
+        self.lookup.is_none() && self.segments.len() == 0
+    }
+
+    /// Takes the block that was needed; returns the terminal when the path ends there.
+    ///
+    /// # Errors
+    /// [`ResolveError`]; the path is of no use after one.
+    pub fn feed(&mut self, block: Block) -> Result<Option<Terminal>, ResolveError> {
+        if *block.cid() != self.need {
+            return Err(ResolveError::NotAskedFor(*block.cid()));
+        }
+        if let Some((lookup, name)) = self.lookup.take() {
+            let (node, meta) = decode(&block)?;
+            self.step(&block, lookup, name, &node, &meta)?;
+            return Ok(None);
+        }
+        match self.segments.next() {
+            Some(name) => self.descend(&block, name).map(|()| None),
+            None => {
+                let kind = kind(&block)?;
+                let roots = std::mem::take(&mut self.roots);
+                Ok(Some(Terminal { block, kind, roots }))
+            }
+        }
+    }
+
+    /// Goes from a block to its entry of a name.
+    fn descend(&mut self, block: &Block, name: String) -> Result<(), ResolveError> {
+        let cid = *block.cid();
+        match cid.codec() {
+            Codec::DagPb => {}
+            Codec::Raw => return Err(ResolveError::NotADirectory { cid, name }),
+            codec @ (Codec::DagCbor
+            | Codec::DagJson
+            | Codec::Cbor
+            | Codec::Json
+            | Codec::Libp2pKey
+            | Codec::Other(_)) => {
+                return Err(ResolveError::Codec { cid, codec: codec.code() });
+            }
+        }
+        let (node, meta) = decode(block)?;
+        match meta.kind {
+            Kind::Directory => {
+                let found = node.links.iter().find(|link| link.name[..] == *name.as_bytes());
+                let found = found.map(|link| link.cid);
+                self.enter(found.ok_or(ResolveError::NotFound { parent: cid, name })?);
+                Ok(())
+            }
+            Kind::HamtShard => {
+                let lookup = Lookup::new(name.as_bytes());
+                self.step(block, lookup, name, &node, &meta)
+            }
+            Kind::File | Kind::Raw | Kind::Metadata | Kind::Symlink => {
+                Err(ResolveError::NotADirectory { cid, name })
+            }
+        }
+    }
+
+    /// Takes one level of a HAMT.
+    fn step(
+        &mut self,
+        block: &Block,
+        mut lookup: Lookup,
+        name: String,
+        node: &dag_pb::Node,
+        meta: &Meta,
+    ) -> Result<(), ResolveError> {
+        let cid = *block.cid();
+        let step =
+            lookup.step(node, meta).map_err(|source| ResolveError::Unixfs { cid, source })?;
+        match step {
+            HamtStep::Found(entry) => self.enter(entry),
+            HamtStep::Descend(shard) => {
+                self.need = shard;
+                self.lookup = Some((lookup, name));
+            }
+            HamtStep::Missing => {
+                let parent = self.roots.last().copied().unwrap_or(cid);
+                return Err(ResolveError::NotFound { parent, name });
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, cid: Cid) {
+        self.need = cid;
+        self.roots.push(cid);
+    }
+}
+
+/// What a terminal block is.
+fn kind(block: &Block) -> Result<TerminalKind, ResolveError> {
+    match block.cid().codec() {
+        Codec::Raw => Ok(TerminalKind::File { size: block.data().len() as u64 }),
+        Codec::DagPb => {
+            let (_, meta) = decode(block)?;
+            Ok(match meta.kind {
+                Kind::File | Kind::Raw => {
+                    TerminalKind::File { size: meta.filesize.unwrap_or(meta.data.len() as u64) }
+                }
+                Kind::Directory => TerminalKind::Directory,
+                Kind::HamtShard => TerminalKind::Hamt,
+                Kind::Symlink => {
+                    TerminalKind::Symlink(String::from_utf8_lossy(&meta.data).into_owned())
+                }
+                Kind::Metadata => TerminalKind::Other(Codec::DagPb),
+            })
+        }
+        codec @ (Codec::DagCbor
+        | Codec::DagJson
+        | Codec::Cbor
+        | Codec::Json
+        | Codec::Libp2pKey
+        | Codec::Other(_)) => Ok(TerminalKind::Other(codec)),
+    }
+}
+
+fn decode(block: &Block) -> Result<(dag_pb::Node, Meta), ResolveError> {
+    let cid = *block.cid();
+    let node =
+        dag_pb::decode(block.data()).map_err(|source| ResolveError::DagPb { cid, source })?;
+    let data = node.data.clone().unwrap_or_default();
+    let meta = Meta::decode(&data).map_err(|source| ResolveError::Unixfs { cid, source })?;
+    Ok((node, meta))
+}
+
+#[cfg(test)]
+mod tests;

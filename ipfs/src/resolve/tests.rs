@@ -1,0 +1,79 @@
+//! Claims about paths through plain directories; HAMT directories are tested where they are built.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::dag_pb::{Link, Node};
+
+fn node(meta: &Meta, entries: &[(&str, Cid)]) -> Block {
+    let links = entries
+        .iter()
+        .map(|(name, cid)| Link { cid: *cid, name: name.as_bytes().to_vec().into(), tsize: 1 })
+        .collect();
+    let node = Node { links, data: Some(meta.encode().into()) };
+    Block::of(Codec::DagPb, dag_pb::encode(&node).into()).expect("a small block")
+}
+
+/// root/{a → directory/{file → raw, link → symlink}}
+fn tree() -> (Cid, BTreeMap<Cid, Block>) {
+    let file = Block::of(Codec::Raw, Bytes::from_static(b"hello")).expect("small");
+    let link = node(&Meta { data: Bytes::from_static(b"file"), ..Meta::new(Kind::Symlink) }, &[]);
+    let plain = Meta::new(Kind::Directory);
+    let inner = node(&plain, &[("file", *file.cid()), ("link", *link.cid())]);
+    let root = node(&plain, &[("a", *inner.cid())]);
+    let cid = *root.cid();
+    (cid, [file, link, inner, root].into_iter().map(|block| (*block.cid(), block)).collect())
+}
+
+fn resolve(path: &str) -> Result<Terminal, ResolveError> {
+    let (root, blocks) = tree();
+    let segments = crate::path::segments(path).expect("a valid path");
+    let mut resolve = Resolve::new(root, segments);
+    loop {
+        if let Some(terminal) = resolve.feed(blocks[&resolve.need()].clone())? {
+            return Ok(terminal);
+        }
+    }
+}
+
+#[test]
+fn path_ends_at_what_it_names() {
+    let file = resolve("/a/file").expect("a file");
+    assert_eq!(file.kind, TerminalKind::File { size: 5 });
+    assert_eq!(file.roots.len(), 3);
+    assert_eq!(file.roots.last(), Some(file.block.cid()));
+    assert_eq!(resolve("").expect("the root").kind, TerminalKind::Directory);
+    let link = resolve("/a/link").expect("a symlink");
+    assert_eq!(link.kind, TerminalKind::Symlink("file".to_owned()));
+}
+
+#[test]
+fn missing_name_is_told_with_the_directory_that_lacks_it() {
+    let error = resolve("/a/nothing").expect_err("no such name");
+    assert!(matches!(error, ResolveError::NotFound { name, .. } if name == "nothing"));
+}
+
+#[test]
+fn names_below_a_file_are_refused() {
+    assert!(matches!(resolve("/a/file/x"), Err(ResolveError::NotADirectory { .. })));
+    assert!(matches!(resolve("/a/link/x"), Err(ResolveError::NotADirectory { .. })));
+}
+
+#[test]
+fn last_block_is_announced() {
+    let (root, blocks) = tree();
+    let mut resolve = Resolve::new(root, vec!["a".to_owned()]);
+    assert!(!resolve.is_last());
+    resolve.feed(blocks[&root].clone()).expect("the root");
+    assert!(resolve.is_last());
+}
+
+#[test]
+fn block_that_was_not_asked_for_is_refused() {
+    let (root, blocks) = tree();
+    let other = blocks.values().find(|block| *block.cid() != root).expect("another block");
+    let mut resolve = Resolve::new(root, Vec::new());
+    assert!(matches!(resolve.feed(other.clone()), Err(ResolveError::NotAskedFor(_))));
+}

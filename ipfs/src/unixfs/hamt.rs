@@ -1,0 +1,121 @@
+//! HAMT directories: finding a name, and telling entries from shards.
+//!
+//! A shard's slots are named by a fixed-width hexadecimal prefix; a link whose name is just the
+//! prefix leads to a deeper shard, a longer one is an entry. Fanout, bitfield and depth are checked
+//! before they index anything.
+
+use crate::cid::Cid;
+use crate::dag_pb::{Link, Node};
+use crate::unixfs::meta::{Kind, Meta, UnixfsError};
+
+mod murmur;
+
+pub use murmur::murmur3_x64_64;
+
+/// Largest fanout that the format allows.
+pub const FANOUT_MAX: u64 = 1024;
+/// The multicodec code of murmur3-x64-64, the only hash in use.
+pub const MURMUR3_X64_64: u64 = 0x22;
+
+/// Where a name leads from one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HamtStep {
+    /// To the entry of that name.
+    Found(Cid),
+    /// To a deeper shard.
+    Descend(Cid),
+    /// Nowhere: there is no entry of that name.
+    Missing,
+}
+
+/// The geometry of one shard, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// How many bits of the hash choose a slot.
+    pub bits: u32,
+    /// How many hexadecimal digits name a slot.
+    pub prefix: usize,
+}
+
+/// Checks a shard against the rules of the format.
+///
+/// # Errors
+/// [`UnixfsError::Hamt`].
+pub fn geometry(node: &Node, meta: &Meta) -> Result<Geometry, UnixfsError> {
+    if meta.kind != Kind::HamtShard {
+        return Err(UnixfsError::Hamt("not a shard"));
+    }
+    if meta.hash_type != Some(MURMUR3_X64_64) {
+        return Err(UnixfsError::Hamt("unknown hash"));
+    }
+    let fanout = meta.fanout.ok_or(UnixfsError::Hamt("no fanout"))?;
+    if !fanout.is_power_of_two() || !(8..=FANOUT_MAX).contains(&fanout) {
+        return Err(UnixfsError::Hamt("bad fanout"));
+    }
+    if meta.data.len() as u64 > fanout / 8 {
+        return Err(UnixfsError::Hamt("bitfield longer than the fanout"));
+    }
+    let marked: usize = meta.data.iter().map(|byte| byte.count_ones() as usize).sum();
+    if marked != node.links.len() {
+        return Err(UnixfsError::Hamt("bitfield does not match the links"));
+    }
+    let prefix = format!("{:X}", fanout - 1).len();
+    if node.links.iter().any(|link| link.name.len() < prefix) {
+        return Err(UnixfsError::Hamt("a link's name is shorter than its prefix"));
+    }
+    Ok(Geometry { bits: fanout.trailing_zeros(), prefix })
+}
+
+/// A link of a shard, told apart.
+#[derive(Debug)]
+pub enum Slot<'a> {
+    /// A deeper shard.
+    Shard(&'a Cid),
+    /// An entry: its name without the prefix.
+    Entry(&'a [u8], &'a Link),
+}
+
+/// Tells what a link of a shard is.
+pub fn slot(link: &Link, geometry: Geometry) -> Slot<'_> {
+    match link.name.get(geometry.prefix..) {
+        None | Some([]) => Slot::Shard(&link.cid),
+        Some(name) => Slot::Entry(name, link),
+    }
+}
+
+/// The search for one name.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    name: Vec<u8>,
+    hash: u64,
+    /// Bits of the hash that are used up.
+    used: u32,
+}
+
+impl Lookup {
+    /// A search that starts at the root shard.
+    pub fn new(name: &[u8]) -> Self {
+        Self { name: name.to_vec(), hash: murmur3_x64_64(name), used: 0 }
+    }
+
+    /// Takes the next shard.
+    ///
+    /// # Errors
+    /// [`UnixfsError::Hamt`] for a malformed shard, [`UnixfsError::TooDeep`] when the hash has no
+    /// bits left for another level.
+    pub fn step(&mut self, node: &Node, meta: &Meta) -> Result<HamtStep, UnixfsError> {
+        let geometry = geometry(node, meta)?;
+        if self.used + geometry.bits > u64::BITS {
+            return Err(UnixfsError::TooDeep);
+        }
+        let index = (self.hash << self.used) >> (u64::BITS - geometry.bits);
+        self.used += geometry.bits;
+        let prefix = format!("{index:0width$X}", width = geometry.prefix);
+        let found = node.links.iter().find(|link| link.name.starts_with(prefix.as_bytes()));
+        Ok(match found.map(|link| slot(link, geometry)) {
+            Some(Slot::Shard(cid)) => HamtStep::Descend(*cid),
+            Some(Slot::Entry(name, link)) if name == self.name => HamtStep::Found(link.cid),
+            Some(Slot::Entry(..)) | None => HamtStep::Missing,
+        })
+    }
+}
