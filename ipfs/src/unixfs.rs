@@ -4,6 +4,8 @@
 //! block declares of itself (sizes, fanouts) is a claim by a stranger and is checked before use.
 
 pub mod hamt;
+pub mod import;
+pub mod listing;
 pub mod meta;
 
 pub use meta::{Kind, Meta, UnixfsError};
