@@ -14,9 +14,6 @@ use crate::dag_pb;
 use crate::unixfs::hamt::{self, Slot};
 use crate::unixfs::{Kind, Meta, UnixfsError};
 
-/// Deepest HAMT: as many levels as the hash has bits, at the smallest fanout.
-const LEVELS_MAX: u8 = 21;
-
 /// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -32,7 +29,8 @@ pub struct Listed {
 #[derive(Debug)]
 enum Ahead {
     Entry(Listed),
-    Shard(Cid, u8),
+    /// A shard, and how many bits of the hash the shards above it have used.
+    Shard(Cid, u32),
 }
 
 /// A directory being listed.
@@ -84,37 +82,40 @@ impl Listing {
     /// # Errors
     /// [`UnixfsError::NotAskedFor`] for another block, [`UnixfsError`] for a malformed shard.
     pub fn feed(&mut self, block: &Block) -> Result<(), UnixfsError> {
-        let Some(Ahead::Shard(cid, level)) = self.ahead.front() else {
+        let Some(Ahead::Shard(cid, used)) = self.ahead.front() else {
             return Err(UnixfsError::NotAskedFor(*block.cid()));
         };
-        let level = *level;
+        let used = *used;
         if cid != block.cid() {
             return Err(UnixfsError::NotAskedFor(*block.cid()));
         }
-        if level > LEVELS_MAX {
-            return Err(UnixfsError::TooDeep);
-        }
+        let opened = open(block, used)?;
         self.ahead.pop_front();
-        for ahead in open(block, level)?.into_iter().rev() {
+        for ahead in opened.into_iter().rev() {
             self.ahead.push_front(ahead);
         }
         Ok(())
     }
 }
 
-/// What one block of a directory holds.
-fn open(block: &Block, level: u8) -> Result<VecDeque<Ahead>, UnixfsError> {
+/// What one block of a directory holds. A shard that needs more bits than the hash has left is
+/// refused, which bounds the depth: eight levels at the usual fanout.
+fn open(block: &Block, used: u32) -> Result<VecDeque<Ahead>, UnixfsError> {
     let node = dag_pb::decode(block.data())?;
     let meta = Meta::decode(node.data.as_ref().unwrap_or(&Bytes::new()))?;
     match meta.kind {
-        Kind::Directory if level == 0 => {
+        Kind::Directory if used == 0 => {
             let entry = |link: &dag_pb::Link| Ahead::Entry(listed(&link.name, link));
             Ok(node.links.iter().map(entry).collect())
         }
         Kind::HamtShard => {
             let geometry = hamt::geometry(&node, &meta)?;
+            let used = used + geometry.bits;
+            if used > u64::BITS {
+                return Err(UnixfsError::TooDeep);
+            }
             let ahead = |link| match hamt::slot(link, geometry) {
-                Slot::Shard(cid) => Ahead::Shard(*cid, level + 1),
+                Slot::Shard(cid) => Ahead::Shard(*cid, used),
                 Slot::Entry(name, link) => Ahead::Entry(listed(name, link)),
             };
             Ok(node.links.iter().map(ahead).collect())
