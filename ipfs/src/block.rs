@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use sha2::Digest;
 
-use crate::cid::{Cid, Codec, Multihash, hash_code};
+use crate::cid::{Cid, Codec, DIGEST_BYTES_MAX, Multihash, hash_code};
 
 /// Largest block that is read, stored or served, in bytes.
 pub const BLOCK_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -20,6 +20,22 @@ pub enum BlockError {
     /// The bytes are not what the CID names.
     #[error("bytes do not hash to {0}")]
     Mismatch(Cid),
+    /// No acceptable CID has this version, codec, hash and length of digest.
+    #[error("no acceptable CID has this prefix")]
+    Prefix,
+}
+
+/// A CID without its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// Whether the CID is of version 0.
+    pub is_v0: bool,
+    /// How the block is to be read.
+    pub codec: Codec,
+    /// The multicodec code of the hash function.
+    pub hash_code: u64,
+    /// The length of the digest in bytes.
+    pub digest_bytes: usize,
 }
 
 /// Bytes that hash to their CID. Cloning is cheap: the bytes are shared.
@@ -38,10 +54,30 @@ impl Block {
         if data.len() > BLOCK_BYTES_MAX {
             return Err(BlockError::TooLarge(data.len()));
         }
-        if !hashes_to(cid.multihash(), &data) {
+        let hash = cid.multihash();
+        if digest(hash.code(), hash.digest().len(), &data).as_ref() != Some(hash) {
             return Err(BlockError::Mismatch(cid));
         }
         Ok(Self { cid, data })
+    }
+
+    /// Makes a block of bytes that came with all of their CID but the digest, as bitswap sends
+    /// them: the digest is computed, so the block is what it is, whoever sent it.
+    ///
+    /// # Errors
+    /// [`BlockError::TooLarge`] before any hashing; [`BlockError::Prefix`] when no acceptable CID
+    /// has this prefix.
+    pub fn hashed(prefix: &Prefix, data: Bytes) -> Result<Self, BlockError> {
+        if data.len() > BLOCK_BYTES_MAX {
+            return Err(BlockError::TooLarge(data.len()));
+        }
+        if prefix.digest_bytes > DIGEST_BYTES_MAX {
+            return Err(BlockError::Prefix);
+        }
+        let hash =
+            digest(prefix.hash_code, prefix.digest_bytes, &data).ok_or(BlockError::Prefix)?;
+        let cid = if prefix.is_v0 { Cid::v0(hash) } else { Cid::v1(prefix.codec, hash) };
+        Ok(Self { cid: cid.map_err(|_| BlockError::Prefix)?, data })
     }
 
     /// Makes a block of bytes that are ours, under CIDv1 and sha2-256.
@@ -94,29 +130,29 @@ impl std::fmt::Debug for Block {
     }
 }
 
-/// Whether `data` has this digest. A digest shorter than its function's compares as a prefix.
-fn hashes_to(hash: &Multihash, data: &[u8]) -> bool {
+/// The digest of `data`, cut to `size` bytes, or `None` for a hash that is not on the allow-list.
+fn digest(code: u64, size: usize, data: &[u8]) -> Option<Multihash> {
     use hash_code as c;
-    let want = hash.digest();
-    match hash.code() {
-        c::IDENTITY => data == want,
-        c::SHA1 => sha1::Sha1::digest(data).starts_with(want),
-        c::SHA2_256 => sha2::Sha256::digest(data).starts_with(want),
-        c::SHA2_512 => sha2::Sha512::digest(data).starts_with(want),
-        c::DBL_SHA2_256 => sha2::Sha256::digest(sha2::Sha256::digest(data)).starts_with(want),
-        c::SHA3_224 => sha3::Sha3_224::digest(data).starts_with(want),
-        c::SHA3_256 => sha3::Sha3_256::digest(data).starts_with(want),
-        c::SHA3_384 => sha3::Sha3_384::digest(data).starts_with(want),
-        c::SHA3_512 => sha3::Sha3_512::digest(data).starts_with(want),
-        c::KECCAK_224 => sha3::Keccak224::digest(data).starts_with(want),
-        c::KECCAK_256 => sha3::Keccak256::digest(data).starts_with(want),
-        c::KECCAK_384 => sha3::Keccak384::digest(data).starts_with(want),
-        c::KECCAK_512 => sha3::Keccak512::digest(data).starts_with(want),
-        c::SHAKE_256 => shake_256(data, want.len()) == want,
-        c::BLAKE3 => blake_3(data, want.len()) == want,
-        code @ c::BLAKE2B_8..=c::BLAKE2B_512 => blake_2b(code, data).starts_with(want),
-        code @ c::BLAKE2S_8..=c::BLAKE2S_256 => blake_2s(code, data).starts_with(want),
-        _ => false,
+    let cut = |digest: &[u8]| Multihash::wrap(code, digest.get(..size)?).ok();
+    match code {
+        c::IDENTITY if size == data.len() => cut(data),
+        c::SHA1 => cut(&sha1::Sha1::digest(data)),
+        c::SHA2_256 => cut(&sha2::Sha256::digest(data)),
+        c::SHA2_512 => cut(&sha2::Sha512::digest(data)),
+        c::DBL_SHA2_256 => cut(&sha2::Sha256::digest(sha2::Sha256::digest(data))),
+        c::SHA3_224 => cut(&sha3::Sha3_224::digest(data)),
+        c::SHA3_256 => cut(&sha3::Sha3_256::digest(data)),
+        c::SHA3_384 => cut(&sha3::Sha3_384::digest(data)),
+        c::SHA3_512 => cut(&sha3::Sha3_512::digest(data)),
+        c::KECCAK_224 => cut(&sha3::Keccak224::digest(data)),
+        c::KECCAK_256 => cut(&sha3::Keccak256::digest(data)),
+        c::KECCAK_384 => cut(&sha3::Keccak384::digest(data)),
+        c::KECCAK_512 => cut(&sha3::Keccak512::digest(data)),
+        c::SHAKE_256 => cut(&shake_256(data, size)),
+        c::BLAKE3 => cut(&blake_3(data, size)),
+        code @ c::BLAKE2B_8..=c::BLAKE2B_512 => cut(&blake_2b(code, data)),
+        code @ c::BLAKE2S_8..=c::BLAKE2S_256 => cut(&blake_2s(code, data)),
+        _ => None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Claims about proven blocks: every hash that is allowed, by its published digest of no bytes.
 
 use super::*;
-use crate::cid::DIGEST_BYTES_MAX;
 
 /// Multicodec codes, and the digests of the empty string.
 const EMPTY: [(u64, &str); 19] = [
@@ -107,4 +106,25 @@ fn block_answers_for_every_cid_of_its_multihash_only() {
     assert_eq!(*block.under(v0).expect("the same multihash").cid(), v0);
     let other = Block::of(Codec::Raw, Bytes::from_static(b"x")).expect("small");
     assert!(block.under(*other.cid()).is_none());
+}
+
+#[test]
+fn block_without_its_digest_gets_the_cid_that_its_bytes_have() {
+    for (code, digest) in EMPTY {
+        let digest = unhex(digest);
+        let prefix =
+            Prefix { is_v0: false, codec: Codec::Raw, hash_code: code, digest_bytes: digest.len() };
+        let block = Block::hashed(&prefix, Bytes::new()).expect("an acceptable prefix");
+        assert_eq!(*block.cid(), cid(code, &digest), "0x{code:x}");
+        let short = Prefix { digest_bytes: 19, ..prefix };
+        assert_eq!(Block::hashed(&short, Bytes::new()), Err(BlockError::Prefix));
+        let long = Prefix { digest_bytes: 1 << 40, ..prefix };
+        assert_eq!(Block::hashed(&long, Bytes::new()), Err(BlockError::Prefix));
+    }
+    let inline = Prefix { is_v0: false, codec: Codec::Raw, hash_code: 0, digest_bytes: 1 };
+    let block = Block::hashed(&inline, Bytes::from_static(b"x")).expect("an inline block");
+    assert_eq!(block.cid().identity_data(), Some(&b"x"[..]));
+    assert!(Block::hashed(&inline, Bytes::from_static(b"xy")).is_err());
+    let v0 = Prefix { is_v0: true, codec: Codec::DagPb, hash_code: 0x12, digest_bytes: 32 };
+    assert!(Block::hashed(&v0, Bytes::new()).expect("version 0").cid().is_v0());
 }

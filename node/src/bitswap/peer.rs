@@ -1,0 +1,300 @@
+//! What is known of one connected peer as a source: what it owes us and how fast it pays.
+//!
+//! Prefers measured figures and trusts them slowly. Until a peer has answered, guesses stand in that
+//! are kind enough to try it and small enough not to depend on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ipfs::Cid;
+
+use super::action::SessionId;
+use super::config::Config;
+use super::wantlist::{Outgoing, WantId};
+use super::wire::ProtocolVersion;
+
+/// Round trip of a peer that has not answered yet.
+const RTT_GUESS: Duration = Duration::from_millis(100);
+/// Blocks after which a peer's latencies are trusted below [`Config::answer_wait_first`].
+const SAMPLES_TRUSTED: u32 = 8;
+/// A peer never owes more than it paid in this many seconds.
+const WINDOW_SECONDS: f64 = 2.0;
+/// Queueing below this is noise and does not stop a window from growing.
+const JITTER: Duration = Duration::from_millis(10);
+
+/// A connected peer.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) version: ProtocolVersion,
+    /// Its stream failed too often: nothing is asked of it until it reconnects.
+    pub(super) muted: bool,
+    pub(super) wantlist: Outgoing,
+    /// Blocks that it was asked for and owes.
+    pub(super) asked: BTreeSet<WantId>,
+    /// Their expected bytes.
+    pub(super) in_flight: u64,
+    /// WANT-HAVE questions that it has not answered.
+    pub(super) probes: BTreeMap<WantId, Probe>,
+    pub(super) pace: Pace,
+    /// Bytes of blocks that nobody asked it for.
+    pub(super) unsolicited: u64,
+}
+
+/// A WANT-HAVE that a session sent to find out whether a peer has its content.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) session: SessionId,
+    pub(super) cid: Arc<Cid>,
+    pub(super) sent: Instant,
+    /// When its silence counts.
+    pub(super) due: Instant,
+}
+
+impl Remote {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            version: ProtocolVersion::V1_2,
+            muted: false,
+            wantlist: Outgoing::unsynced(),
+            asked: BTreeSet::new(),
+            in_flight: 0,
+            probes: BTreeMap::new(),
+            pace: Pace::new(config),
+            unsolicited: 0,
+        }
+    }
+
+    /// Whether `size` bytes more may be asked of it.
+    pub(super) fn has_room(&self, size: u64, config: &Config) -> bool {
+        let window = self.pace.window();
+        let fits = self.in_flight == 0 || self.in_flight + size <= window;
+        fits && self.asked.len() < config.wants_per_peer_max
+    }
+
+    /// When a block of this size would arrive if it was asked for at once.
+    pub(super) fn finish(&self, size: u64) -> Duration {
+        self.pace.finish(self.in_flight + size)
+    }
+}
+
+/// Measured speed of a peer.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Smoothed round trip.
+    rtt: Option<Duration>,
+    /// Shortest latency of a block, rising slowly: the path without queues.
+    base: Duration,
+    /// Longest latency of a block, falling slowly: near the 99th percentile.
+    high: Duration,
+    /// Smoothed bytes per second.
+    throughput: Option<f64>,
+    window: u64,
+    window_start: u64,
+    window_max: u64,
+    samples: u32,
+    /// Bytes delivered since it connected.
+    delivered: u64,
+    progress: Option<Instant>,
+    /// When lateness last counted against it.
+    penalised: Option<Instant>,
+}
+
+/// What is noted when a block is asked for, to measure the answer by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) at: Instant,
+    delivered: u64,
+    /// Whether the window was so full that the answer measures the peer and not our demand.
+    loaded: bool,
+    alone: bool,
+}
+
+impl Pace {
+    fn new(config: &Config) -> Self {
+        let window_start = config.window_start.as_u64();
+        Self {
+            rtt: None,
+            base: Duration::MAX,
+            high: Duration::ZERO,
+            throughput: None,
+            window: window_start,
+            window_start,
+            window_max: config.window_max.as_u64().max(window_start),
+            samples: 0,
+            delivered: 0,
+            progress: None,
+            penalised: None,
+        }
+    }
+
+    /// Whether it has ever delivered.
+    pub(super) fn is_proven(&self) -> bool {
+        self.samples > 0
+    }
+
+    pub(super) fn mark(&self, in_flight: u64, size: u64, now: Instant) -> Mark {
+        Mark {
+            at: now,
+            delivered: self.delivered,
+            loaded: 2 * (in_flight + size) > self.window(),
+            alone: in_flight == 0,
+        }
+    }
+
+    /// A block came that was asked for at `mark`.
+    pub(super) fn delivered(&mut self, mark: Mark, bytes: u64, now: Instant) {
+        self.progressed(bytes, now);
+        self.samples = self.samples.saturating_add(1);
+        let latency = now.saturating_duration_since(mark.at);
+        self.base = if latency < self.base {
+            latency
+        } else {
+            self.base.saturating_add((latency - self.base) / 256)
+        };
+        self.high = latency.max(self.high - self.high.saturating_sub(latency) / 64);
+        if mark.alone {
+            self.answered(latency);
+        }
+        self.measure(mark, latency);
+        if mark.loaded && latency <= self.base.saturating_mul(2).saturating_add(JITTER) {
+            self.window = (self.window + bytes).min(self.window_max);
+        }
+    }
+
+    /// Any block came, also one that is no longer owed.
+    pub(super) fn progressed(&mut self, bytes: u64, now: Instant) {
+        self.delivered += bytes;
+        self.progress = Some(now);
+    }
+
+    /// An answer without queueing took this long.
+    pub(super) fn answered(&mut self, latency: Duration) {
+        self.rtt = Some(match self.rtt {
+            Some(rtt) => (rtt * 7 + latency) / 8,
+            None => latency,
+        });
+    }
+
+    /// It let a want of `mark` wait too long. Wants that were out together count once; returns
+    /// whether this one counts. Its window shrinks if the wait shows that it is `slow`.
+    pub(super) fn overdue(&mut self, mark: Mark, now: Instant, slow: bool) -> bool {
+        if self.penalised.is_some_and(|at| mark.at <= at) {
+            return false;
+        }
+        self.penalised = Some(now);
+        if slow {
+            self.window = (self.window / 2).max(self.window_start / 16);
+            self.throughput = self.throughput.map(|bytes| bytes / 2.0);
+        }
+        true
+    }
+
+    /// The delivery rate over the life of one want. A want asked of an idle peer measures our demand
+    /// and counts only upwards.
+    fn measure(&mut self, mark: Mark, latency: Duration) {
+        let seconds = latency.max(Duration::from_micros(100)).as_secs_f64();
+        let sample = (self.delivered - mark.delivered) as f64 / seconds;
+        self.throughput = Some(match self.throughput {
+            None => sample,
+            Some(old) if mark.loaded || sample > old => old + (sample - old) / 8.0,
+            Some(old) => old,
+        });
+    }
+
+    /// Bytes that may be owed at once.
+    fn window(&self) -> u64 {
+        let paid = match self.throughput {
+            Some(bytes) if self.samples >= SAMPLES_TRUSTED => (bytes * WINDOW_SECONDS) as u64,
+            Some(_) | None => u64::MAX,
+        };
+        self.window.min(paid)
+    }
+
+    fn finish(&self, bytes: u64) -> Duration {
+        let rtt = self.rtt.unwrap_or(RTT_GUESS);
+        let guess = self.window_start.max(1) as f64 / rtt.max(JITTER).as_secs_f64();
+        let throughput = match self.throughput {
+            Some(measured) if self.samples >= SAMPLES_TRUSTED => measured,
+            Some(measured) => measured.max(guess),
+            None => guess,
+        };
+        let seconds = bytes as f64 / throughput.max(1.0);
+        rtt.saturating_add(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    }
+
+    /// Whether nothing came since a want was asked, for as long as the peer is given to answer.
+    pub(super) fn is_silent(&self, mark: Mark, now: Instant, config: &Config) -> bool {
+        let from = self.progress.map_or(mark.at, |progress| progress.max(mark.at));
+        now >= from + self.wait(config)
+    }
+
+    fn wait(&self, config: &Config) -> Duration {
+        let mut wait = (self.high * 2).clamp(config.answer_wait_min, config.answer_wait_max);
+        if self.samples < SAMPLES_TRUSTED {
+            wait = wait.max(config.answer_wait_first);
+        }
+        wait
+    }
+
+    /// When an answer to something asked at `asked` is late.
+    pub(super) fn due(&self, asked: Instant, config: &Config) -> Instant {
+        let wait = self.wait(config);
+        let from = self.progress.map_or(asked, |progress| progress.max(asked));
+        (from + wait).min(asked + config.answer_wait_max.max(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: u64 = 256 * 1024;
+
+    fn after(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn an_unproven_peer_is_late_after_the_first_wait() {
+        let (pace, start) = (Pace::new(&Config::default()), Instant::now());
+        assert_eq!(pace.due(start, &Config::default()), after(start, 1000));
+    }
+
+    #[test]
+    fn a_fast_peer_is_late_after_the_shortest_wait_and_a_slow_one_after_the_longest() {
+        let (config, start) = (Config::default(), Instant::now());
+        for (latency, wait) in [(20, 250), (400, 800), (9000, 5000)] {
+            let mut pace = Pace::new(&config);
+            for _ in 0..SAMPLES_TRUSTED {
+                let mark = pace.mark(0, BLOCK, start);
+                pace.delivered(mark, BLOCK, after(start, latency));
+            }
+            let asked = after(start, latency);
+            assert_eq!(pace.due(asked, &config), after(asked, wait), "latency {latency} ms");
+        }
+    }
+
+    #[test]
+    fn the_window_grows_while_no_queue_builds_and_never_past_its_cap() {
+        let (config, start) = (Config::default(), Instant::now());
+        let mut pace = Pace::new(&config);
+        for _ in 0..200 {
+            let mark = pace.mark(pace.window(), BLOCK, start);
+            pace.delivered(mark, BLOCK, after(start, 10));
+        }
+        assert_eq!(pace.window, config.window_max.as_u64());
+    }
+
+    #[test]
+    fn a_lone_want_does_not_make_a_fast_peer_look_slow() {
+        let (config, start) = (Config::default(), Instant::now());
+        let mut pace = Pace::new(&config);
+        let mark = pace.mark(0, 16 << 20, start);
+        pace.delivered(mark, 16 << 20, after(start, 100));
+        let fast = pace.throughput;
+        let lone = pace.mark(0, 1024, start);
+        pace.delivered(lone, 1024, after(start, 100));
+        assert!(pace.throughput >= fast);
+    }
+}
