@@ -1,0 +1,89 @@
+//! `bifrost-node`: arguments, configuration, start, wait for a signal, drain.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use node::config::Config;
+use node::server::Node;
+use telemetry::Process;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// One member of a Bifrost pool: stores blocks, fetches them from peers by bitswap, and serves them
+/// as verifiable answers over HTTP.
+#[derive(Debug, Parser)]
+#[command(
+    version = telemetry::build_info::version(),
+    after_help = "Examples:\n  bifrost-node --config node.yaml\n  bifrost-node --set http.listen=127.0.0.1:8181 --set admin.listen=127.0.0.1:9181\n  BIFROST_LOG__FILTER=debug bifrost-node --config node.yaml\n  bifrost-node --config node.yaml --check-config\n\nExit codes: 0 stopped cleanly, 1 could not start, 2 bad usage or configuration,\n3 cut work short while stopping."
+)]
+struct Arguments {
+    /// The configuration, a YAML file.
+    #[arg(long, value_name = "FILE", env = "BIFROST_CONFIG")]
+    config: Option<PathBuf>,
+    /// Overrides one key, such as `blockstore.dir=/srv/blocks`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Prints the configuration in effect and exits.
+    #[arg(long)]
+    check_config: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config: Config =
+        match telemetry::config::load(arguments.config.as_deref(), &arguments.set) {
+            Ok(config) => config,
+            Err(error) => return fail(2, &error),
+        };
+    if arguments.check_config {
+        use std::io::Write;
+        let shown = telemetry::config::to_yaml(&config);
+        return match std::io::stdout().write_all(shown.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(1, &error),
+        };
+    }
+    // Two providers of cryptography are linked; the first one installed is the one that is used.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return fail(1, &"a provider of cryptography is installed already");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &error),
+    };
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> ExitCode {
+    let telemetry = match telemetry::install(&config.log, &config.trace, Process::Node) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(1, &error),
+    };
+    let (mut terminate, mut interrupt) =
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+            (Err(error), _) | (_, Err(error)) => return fail(1, &error),
+        };
+    let node = match Node::start(config, Some(telemetry.level().clone())).await {
+        Ok(node) => node,
+        Err(error) => return fail(1, &error),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    let clean = node.stop().await;
+    telemetry.shutdown(std::time::Duration::from_secs(5)).await;
+    if clean { ExitCode::SUCCESS } else { ExitCode::from(3) }
+}
+
+/// Says why the process ends, on the standard error.
+fn fail(code: u8, why: &dyn std::fmt::Display) -> ExitCode {
+    use std::io::Write;
+    // There is nobody left to tell if this cannot be written.
+    writeln!(std::io::stderr(), "bifrost-node: {why}").unwrap_or_default();
+    ExitCode::from(code)
+}

@@ -1,0 +1,156 @@
+//! Reads a DAG in order while its next blocks are already on their way.
+//!
+//! Interior blocks are opened as soon as they arrive, however early, so that leaves are asked for
+//! without waiting for what stands before them. What is held ahead is bounded by number and bytes.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use ipfs::Cid;
+use ipfs::walk::{Visit, Walk, WalkError};
+
+use super::config::Config;
+use super::{Asked, Fetched, Retrieve, RetrieveError, Source};
+
+/// What a block is taken to have before the first ones came.
+const SIZE_GUESS: u64 = 256 * 1024;
+/// Share of the last size in the guess of the next, as one in so many.
+const SIZE_SHARE: u64 = 8;
+
+/// Sums of a fetch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Blocks so far.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Why a DAG cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A block could not be had.
+    #[error(transparent)]
+    Retrieve(#[from] RetrieveError),
+    /// A block is malformed below its right hash, or the DAG is out of bounds.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// A block came but the store did not keep it.
+    #[error("block {0} could not be kept")]
+    NotKept(Cid),
+}
+
+/// One block of a DAG in its order.
+#[derive(Debug, Clone)]
+pub struct ReadBlock {
+    /// The block and what it contributes.
+    pub visit: Visit,
+    /// Where it came from.
+    pub source: Source,
+    /// Whether the node has it in its store.
+    pub stored: bool,
+}
+
+type Got = (Cid, Result<Fetched, RetrieveError>);
+
+/// A reader of one DAG.
+pub struct DagReader {
+    retrieve: Retrieve,
+    walk: Walk,
+    asked: Asked,
+    blocks_max: usize,
+    bytes_max: u64,
+    gets: FuturesUnordered<BoxFuture<'static, Got>>,
+    coming: HashSet<Cid>,
+    ready: HashMap<Cid, Result<Fetched, RetrieveError>>,
+    ready_bytes: u64,
+    size_guess: u64,
+}
+
+impl DagReader {
+    pub(super) fn new(retrieve: Retrieve, walk: Walk, asked: Asked, config: &Config) -> Self {
+        Self {
+            retrieve,
+            walk,
+            asked,
+            blocks_max: config.ahead_blocks_max.max(1),
+            bytes_max: config.ahead_bytes_max.as_u64(),
+            gets: FuturesUnordered::new(),
+            coming: HashSet::new(),
+            ready: HashMap::new(),
+            ready_bytes: 0,
+            size_guess: SIZE_GUESS,
+        }
+    }
+
+    /// Gives blocks that are asked for from here on until another deadline.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.asked.deadline = deadline;
+    }
+
+    /// The next block, or `None` at the end of the DAG.
+    ///
+    /// # Errors
+    /// [`FetchError`]; the reader is of no use after one.
+    ///
+    /// # Cancellation
+    /// Safe: nothing is lost. What is on its way goes on, and ends with the reader.
+    pub async fn next(&mut self) -> Result<Option<ReadBlock>, FetchError> {
+        loop {
+            let Some(front) = self.walk.front() else { return Ok(None) };
+            if let Some(result) = self.ready.remove(&front) {
+                let fetched = result?;
+                self.ready_bytes -= fetched.block.data().len() as u64;
+                let visit = self.walk.feed(fetched.block)?;
+                // The next blocks are on their way while the caller works on this one.
+                self.ask_ahead();
+                let (source, stored) = (fetched.source, fetched.stored);
+                return Ok(Some(ReadBlock { visit, source, stored }));
+            }
+            self.ask_ahead();
+            if let Some((cid, result)) = self.gets.next().await {
+                self.came(cid, result);
+            }
+        }
+    }
+
+    fn came(&mut self, cid: Cid, result: Result<Fetched, RetrieveError>) {
+        self.coming.remove(&cid);
+        if let Ok(fetched) = &result {
+            let size = fetched.block.data().len() as u64;
+            self.size_guess = (self.size_guess * (SIZE_SHARE - 1) + size) / SIZE_SHARE;
+            self.ready_bytes += size;
+            self.walk.expand(&fetched.block);
+        }
+        self.ready.insert(cid, result);
+    }
+
+    /// Asks for the next blocks, as far ahead as the bounds allow; always for the front one.
+    fn ask_ahead(&mut self) {
+        let wanted: Vec<Cid> = self.walk.wanted(self.blocks_max).collect();
+        for (at, cid) in wanted.into_iter().enumerate() {
+            if self.coming.contains(&cid) || self.ready.contains_key(&cid) {
+                continue;
+            }
+            if at > 0 && !self.has_room() {
+                return;
+            }
+            self.coming.insert(cid);
+            let (retrieve, asked) = (self.retrieve.clone(), self.asked);
+            let get = async move {
+                let result = retrieve.get(&cid, &asked).await;
+                (cid, result)
+            };
+            self.gets.push(get.boxed());
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let coming = self.coming.len() as u64 + 1;
+        self.coming.len() + self.ready.len() < self.blocks_max
+            && self.ready_bytes + coming * self.size_guess <= self.bytes_max
+    }
+}

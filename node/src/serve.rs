@@ -1,0 +1,174 @@
+//! Trustless HTTP for gateways: one request from its head to its last byte.
+//!
+//! Read [`Serve::answer`] downwards. Everything before the headers can become a status with a
+//! reason; everything after them can only abort the stream, so the first block of an answer is in
+//! hand before its headers are decided.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use ipfs::Cid;
+use ipfs::trustless::{DEADLINE_HEADER, Format, ROOT_HEADER};
+use serde::{Deserialize, Serialize};
+use telemetry::access::AccessLog;
+use telemetry::Drain;
+
+use crate::outcome::{Form, Outcome};
+use crate::retrieve::{Asked, Retrieve};
+
+mod account;
+mod asked;
+mod car;
+mod error;
+mod raw;
+
+pub use account::Metrics;
+pub use error::ServeError;
+
+use account::Account;
+use asked::Question;
+
+/// The body of an answer.
+pub(crate) type Body = UnsyncBoxBody<Bytes, ServeError>;
+
+/// How requests are bounded.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Longest time from a request to its first block, for askers that name none or a longer one.
+    /// Default 30 s.
+    #[serde(with = "telemetry::config::duration")]
+    pub first_block_timeout: Duration,
+    /// Longest time from one block of a CAR to the next. Default 30 s.
+    #[serde(with = "telemetry::config::duration")]
+    pub next_block_timeout: Duration,
+    /// Most requests in flight; further ones are refused with 503. Default 4096.
+    pub requests_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            first_block_timeout: Duration::from_secs(30),
+            next_block_timeout: Duration::from_secs(30),
+            requests_max: 4096,
+        }
+    }
+}
+
+/// Answers requests.
+pub(crate) struct Serve {
+    pub(crate) config: Config,
+    pub(crate) retrieve: Retrieve,
+    pub(crate) drain: Drain,
+    pub(crate) metrics: Metrics,
+    pub(crate) log: AccessLog,
+}
+
+impl Serve {
+    /// Answers one request; never fails, since a failure is an answer too.
+    pub(crate) async fn answer<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        client: SocketAddr,
+    ) -> Response<Body> {
+        let account = Account::open(self, &request, client);
+        let busy = self.metrics.in_flight.get() > self.config.requests_max as i64;
+        let answered = match request.method() {
+            _ if busy => Err(ServeError::Overload),
+            &Method::GET | &Method::HEAD => self.content(&request, &account).await,
+            &Method::OPTIONS => Ok(error::options()),
+            _ => Err(ServeError::Method),
+        };
+        let is_head = request.method() == Method::HEAD;
+        let response = match answered {
+            Ok(response) => response,
+            Err(error) => error::response(&error, account.request_id(), account.elapsed()),
+        };
+        account.close_head(response, is_head)
+    }
+
+    /// Answers a request for content.
+    async fn content<B>(
+        self: &Arc<Self>,
+        request: &Request<B>,
+        account: &Account,
+    ) -> Result<Response<Body>, ServeError> {
+        if request.uri().path() == "/version" {
+            return Ok(error::version());
+        }
+        let question = Question::read(request)?;
+        account.asked(&question);
+        let asked = self.asked(request.headers(), &question);
+        match question.format {
+            Format::Raw => raw::answer(self, &question, &asked, account).await,
+            Format::Car => car::answer(self, &question, &asked, account).await,
+        }
+    }
+
+    /// What the retrieval is told about the request.
+    fn asked(&self, headers: &HeaderMap, question: &Question) -> Asked {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let root: Option<Cid> = text(ROOT_HEADER).and_then(|root| Cid::parse(root).ok());
+        let patience = text(DEADLINE_HEADER)
+            .and_then(|millis| millis.parse().ok())
+            .map_or(self.config.first_block_timeout, Duration::from_millis)
+            .min(self.config.first_block_timeout);
+        Asked {
+            root: root.or(Some(question.path.root)),
+            deadline: Instant::now() + patience,
+            local_only: question.local_only,
+        }
+    }
+}
+
+/// Headers that every answer with content has.
+fn content_headers(headers: &mut HeaderMap, path: &str, roots: &[Cid]) {
+    let value = |text: &str| header::HeaderValue::from_str(text).ok();
+    let immutable = header::HeaderValue::from_static("public, max-age=29030400, immutable");
+    headers.insert(header::CACHE_CONTROL, immutable);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        header::HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        header::HeaderValue::from_static("*"),
+    );
+    if let Some(path) = value(path) {
+        headers.insert("x-ipfs-path", path);
+    }
+    let roots: Vec<String> = roots.iter().map(Cid::to_string).collect();
+    if let Some(roots) = value(&roots.join(",")) {
+        headers.insert("x-ipfs-roots", roots);
+    }
+}
+
+/// Whether an `If-None-Match` header names this entity tag, by weak comparison.
+fn is_match(headers: &HeaderMap, etag: &str) -> bool {
+    let bare = etag.trim_start_matches("W/");
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == bare)
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Raw => Form::Raw,
+            Format::Car => Form::Car,
+        }
+    }
+}
+
+/// What an answer that ended before its body means for the account.
+pub(crate) fn outcome_of(response: &Response<Body>) -> Outcome {
+    response.extensions().get::<Outcome>().copied().unwrap_or(Outcome::Ok)
+}

@@ -1,0 +1,265 @@
+//! What is written down of one request: its metrics and its line in the access log.
+//!
+//! The account is opened with the head of the request and closed by the last byte of the answer, or
+//! by its absence: a body that is dropped before its end was left by the client or cut by us, and
+//! counts as that whatever the status was.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use ipfs::trustless::{Phase, RETRIEVAL_HEADER, Retrieval};
+use parking_lot::Mutex;
+use telemetry::metrics::{Counter, Family, Gauge, Histogram, Label, Registry};
+use telemetry::trace::{RequestId, TraceContext};
+
+use crate::outcome::{Cache, Form, Outcome};
+use crate::retrieve::{Fetched, Source};
+use crate::serve::asked::Question;
+use crate::serve::{Body, Serve, ServeError, outcome_of};
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// Upper bounds of first-byte times, in seconds; 0.3 and 30 are promises.
+const FIRST_BYTE_BUCKETS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 0.6, 1.0, 3.0, 10.0, 30.0, 60.0];
+
+/// What the room counts.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Requests that ended, by form, outcome and source.
+    pub requests: Family<(Form, Outcome, Cache), Counter>,
+    /// Time from a request to the first byte of its answer.
+    pub first_byte: Family<(Form, Cache), Histogram>,
+    /// Bytes of bodies that were sent.
+    pub bytes: Family<Form, Counter>,
+    /// Requests being answered.
+    pub in_flight: Gauge,
+}
+
+impl Metrics {
+    /// Registers the room's series, all at zero.
+    pub fn new(registry: &Registry) -> Self {
+        Self {
+            requests: registry.counter_family(
+                "bifrost_node_requests_total",
+                "Requests that ended, by form, outcome and where the blocks came from.",
+            ),
+            first_byte: registry.histogram_family(
+                "bifrost_node_first_byte_seconds",
+                "Time from a request to the first byte of its answer.",
+                &FIRST_BYTE_BUCKETS,
+            ),
+            bytes: registry
+                .counter_family("bifrost_node_response_bytes_total", "Bytes of bodies sent."),
+            in_flight: registry.gauge("bifrost_node_in_flight", "Requests being answered."),
+        }
+    }
+}
+
+/// What becomes known while a request is answered.
+#[derive(Debug)]
+struct Facts {
+    form: Form,
+    cache: Cache,
+    blocks: u64,
+    root: Option<String>,
+}
+
+/// One request being answered.
+pub(super) struct Account {
+    serve: Arc<Serve>,
+    started: Instant,
+    request_id: RequestId,
+    trace: TraceContext,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    client: SocketAddr,
+    facts: Mutex<Facts>,
+    _alive: telemetry::InFlight,
+}
+
+impl Account {
+    /// Opens the account of a request.
+    pub(super) fn open<B>(serve: &Arc<Serve>, request: &Request<B>, client: SocketAddr) -> Self {
+        serve.metrics.in_flight.inc();
+        Self {
+            serve: Arc::clone(serve),
+            started: Instant::now(),
+            request_id: RequestId::of(request.headers()),
+            trace: TraceContext::from_headers(request.headers())
+                .map_or_else(|| TraceContext::root(false), TraceContext::child),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            headers: request.headers().clone(),
+            client,
+            facts: Mutex::new(Facts {
+                form: Form::Own,
+                cache: Cache::None,
+                blocks: 0,
+                root: None,
+            }),
+            _alive: serve.drain.in_flight(),
+        }
+    }
+
+    /// The request's id, ours or the client's.
+    pub(super) fn request_id(&self) -> &str {
+        self.request_id.as_str()
+    }
+
+    /// The headers of the request.
+    pub(super) fn request_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Time since the request came.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Notes what is asked for.
+    pub(super) fn asked(&self, question: &Question) {
+        let mut facts = self.facts.lock();
+        facts.form = question.format.into();
+        facts.root = Some(question.path.root.to_string());
+    }
+
+    /// Notes a block of the answer.
+    pub(super) fn fetched(&self, fetched: &Fetched) {
+        let mut facts = self.facts.lock();
+        facts.blocks += 1;
+        facts.cache = match (fetched.source, facts.cache) {
+            (Source::Network, _) | (_, Cache::Network) => Cache::Network,
+            (Source::Store, Cache::Hit | Cache::None) => Cache::Hit,
+        };
+    }
+
+    /// Says where the blocks came from, as far as is known before the body.
+    pub(super) fn cache_status(&self, headers: &mut HeaderMap) {
+        let text = match self.facts.lock().cache {
+            Cache::Network => "bifrost-node; fwd=miss; stored",
+            Cache::Hit | Cache::None => "bifrost-node; hit",
+        };
+        headers.insert(CACHE_STATUS, HeaderValue::from_static(text));
+        let state = Retrieval {
+            phase: Phase::Done,
+            providers: 0,
+            connected: 0,
+            elapsed: self.elapsed(),
+            outcome: None,
+        };
+        if let Ok(state) = HeaderValue::from_str(&state.to_string()) {
+            headers.insert(RETRIEVAL_HEADER, state);
+        }
+    }
+
+    /// Puts the account behind the body, so that it is closed with it.
+    pub(super) fn close_head(self, response: Response<Body>, is_head: bool) -> Response<Body> {
+        let outcome = outcome_of(&response);
+        let (mut head, body) = response.into_parts();
+        head.headers.insert(RequestId::HEADER, self.request_id.header_value());
+        let facts = self.facts.lock();
+        let first_byte = self.serve.metrics.first_byte.at((facts.form, facts.cache));
+        first_byte.observe_duration(self.elapsed());
+        drop(facts);
+        let ttfb = self.elapsed();
+        let body = if is_head { Body::default() } else { body };
+        let counted = Counted {
+            body,
+            account: self,
+            status: head.status,
+            outcome,
+            ttfb,
+            bytes: 0,
+            ended: false,
+        };
+        Response::from_parts(head, counted.boxed_unsync())
+    }
+
+    /// Writes down how the request ended.
+    fn close(&self, status: StatusCode, outcome: Outcome, ttfb: Duration, bytes: u64) {
+        let facts = self.facts.lock();
+        let metrics = &self.serve.metrics;
+        metrics.requests.at((facts.form, outcome, facts.cache)).inc();
+        metrics.bytes.at(facts.form).inc_by(bytes);
+        metrics.in_flight.dec();
+        self.serve.log.write(|line| {
+            line.str("role", "node")
+                .str("req_id", self.request_id())
+                .str("trace_id", &self.trace.trace_id())
+                .str("method", self.method.as_str())
+                .str("path", &self.path)
+                .opt("root_cid", facts.root.as_deref())
+                .str("format", facts.form.text())
+                .u64("status", u64::from(status.as_u16()))
+                .str("outcome", outcome.text())
+                .str("cache", facts.cache.text())
+                .millis("ttfb_ms", ttfb)
+                .millis("total_ms", self.elapsed())
+                .u64("bytes", bytes)
+                .u64("blocks", facts.blocks)
+                .show("client", &self.client.ip());
+        });
+    }
+}
+
+/// A body that counts what is sent and closes its account at its end.
+struct Counted {
+    body: Body,
+    account: Account,
+    status: StatusCode,
+    outcome: Outcome,
+    ttfb: Duration,
+    bytes: u64,
+    ended: bool,
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = ServeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ServeError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
+            Poll::Ready(Some(Err(error))) => {
+                tracing::info!(req_id = self.account.request_id(), %error, "answer was cut");
+                self.outcome = Outcome::Truncated;
+                self.ended = true;
+            }
+            Poll::Ready(None) => self.ended = true,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.ended && !self.body.is_end_stream() {
+            self.outcome = Outcome::ClientAbort;
+        }
+        self.account.close(self.status, self.outcome, self.ttfb, self.bytes);
+    }
+}

@@ -1,0 +1,116 @@
+//! One block, as it is.
+//!
+//! The bytes go from the store's buffer to the socket without a copy; a range is a slice of them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use ipfs::resolve::Resolve;
+use ipfs::trustless::RAW_TYPE;
+use ipfs::{Block, Cid};
+
+use crate::outcome::Outcome;
+use crate::retrieve::Asked;
+use crate::serve::account::Account;
+use crate::serve::asked::{Question, attachment};
+use crate::serve::{Body, Serve, ServeError, content_headers, is_match};
+
+/// Answers a request for a block, which may lie at the end of a path.
+pub(super) async fn answer(
+    serve: &Arc<Serve>,
+    question: &Question,
+    asked: &Asked,
+    account: &Account,
+) -> Result<Response<Body>, ServeError> {
+    let (block, roots) = if question.path.segments.is_empty() {
+        let fetched = serve.retrieve.get(&question.path.root, asked).await?;
+        account.fetched(&fetched);
+        (fetched.block, vec![question.path.root])
+    } else {
+        let mut resolve = Resolve::new(question.path.root, question.path.segments.clone());
+        loop {
+            let fetched = serve.retrieve.get(&resolve.need(), asked).await?;
+            account.fetched(&fetched);
+            if let Some(terminal) = resolve.feed(fetched.block)? {
+                break (terminal.block, terminal.roots);
+            }
+        }
+    };
+    respond(question, account, block, &roots)
+}
+
+/// Puts a block into a response.
+fn respond(
+    question: &Question,
+    account: &Account,
+    block: Block,
+    roots: &[Cid],
+) -> Result<Response<Body>, ServeError> {
+    let cid = *block.cid();
+    let etag = format!("\"{cid}.raw\"");
+    let headers = account.request_headers();
+    let size = block.data().len();
+    let range = range(headers, size)?;
+    let mut response = Response::new(Body::default());
+    content_headers(response.headers_mut(), &question.path.encoded(), roots);
+    account.cache_status(response.headers_mut());
+    let fields = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        fields.insert(header::ETAG, etag);
+    }
+    if is_match(headers, &etag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.extensions_mut().insert(Outcome::NotModified);
+        return Ok(response);
+    }
+    let name = question.filename.clone().unwrap_or_else(|| format!("{cid}.bin"));
+    if let Ok(name) = HeaderValue::from_str(&attachment(&name)) {
+        fields.insert(header::CONTENT_DISPOSITION, name);
+    }
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(RAW_TYPE));
+    fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let mut data = block.into_data();
+    if let Some(range) = range {
+        let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+        if let Ok(text) = HeaderValue::from_str(&text) {
+            fields.insert(header::CONTENT_RANGE, text);
+        }
+        data = data.slice(range);
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(data.len()));
+    *response.body_mut() = Full::new(data).map_err(|never| match never {}).boxed_unsync();
+    Ok(response)
+}
+
+/// The range that is asked for, cut to the block; the first one of several. A range that does not
+/// parse is none, as RFC 9110 has it.
+fn range(headers: &HeaderMap, size: usize) -> Result<Option<Range<usize>>, ServeError> {
+    let Some(spec) = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("bytes="))
+        .map(|list| list.split(',').next().unwrap_or(list).trim())
+    else {
+        return Ok(None);
+    };
+    let Some((first, last)) = spec.split_once('-') else { return Ok(None) };
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let length = size as u64;
+    let range = match (number(first), number(last)) {
+        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
+        (Some(first), None) if last.is_empty() => first..length,
+        (None, Some(last)) if first.is_empty() => length.saturating_sub(last)..length,
+        _ => return Ok(None),
+    };
+    if size == 0 {
+        return Ok(None);
+    }
+    if range.start >= range.end {
+        return Err(ServeError::Range(length));
+    }
+    let index = |at: u64| usize::try_from(at).expect("no more than the block holds");
+    Ok(Some(index(range.start)..index(range.end)))
+}

@@ -1,0 +1,164 @@
+//! Binds the rooms together, owns every task, and takes the process from its start to its end.
+//!
+//! The order of the way out is the reverse of the way in: say so, take nothing more, finish what is
+//! in flight, leave the peers, close the store. Each step has a deadline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telemetry::access::{AccessError, AccessLog};
+use telemetry::admin::{Admin as Listener, AdminError, Shown};
+use telemetry::log::LogLevel;
+use telemetry::metrics::Registry;
+use telemetry::{Drain, Process, Tasks};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::accept::{self, Accept};
+use crate::admin::Admin;
+use crate::blockstore::{Blockstore, OpenError};
+use crate::config::Config;
+use crate::retrieve::Retrieve;
+use crate::serve::{self, Serve};
+use crate::swarm::identity::{self, IdentityError};
+use crate::swarm::{self, Handle, Settings, SwarmError};
+
+/// How long the last steps may take, beside what is in flight.
+const LAST_STEPS: Duration = Duration::from_secs(5);
+
+/// Why the node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder of the node cannot be made.
+    #[error("cannot make the folder {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// There is no identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The host cannot be started.
+    #[error(transparent)]
+    Swarm(#[from] SwarmError),
+    /// The public address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another node running? see http.listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The admin listener cannot be started.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// There is no access log.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// A running node.
+pub struct Node {
+    drain: Drain,
+    tasks: Tasks,
+    swarm: Handle,
+    store: Blockstore,
+    log: AccessLog,
+    patience: Duration,
+    /// Where the public listener is, with the port that the kernel chose if none was named.
+    pub http: SocketAddr,
+    /// Where the admin listener is.
+    pub admin: SocketAddr,
+}
+
+impl Node {
+    /// Starts a node; must be called within a tokio runtime. The log's `level` can be changed on the
+    /// admin listener if it is given.
+    ///
+    /// # Errors
+    /// [`StartError`], with what to mend; nothing is left running.
+    pub async fn start(config: Config, level: Option<LogLevel>) -> Result<Self, StartError> {
+        let registry = Registry::new();
+        registry.describe_process(Process::Node);
+        let (tasks, drain) = (Tasks::new(), Drain::new());
+        tasks.register(&registry);
+        std::fs::create_dir_all(&config.dir)
+            .map_err(|source| StartError::Folder { path: config.dir.clone(), source })?;
+        let key = identity::load_or_create(&config.dir)?;
+        let store = Blockstore::open(config.blockstore.clone(), &registry)?;
+        let address = config.http.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        let http = listener.local_addr().unwrap_or(address);
+        let settings = Settings { swarm: config.swarm.clone(), bitswap: config.bitswap.clone() };
+        let shared = Arc::new(store.clone());
+        let swarm = swarm::start(&key, settings, shared.clone(), &registry, &tasks)?;
+        let retrieve =
+            Retrieve::start(config.retrieve.clone(), shared, swarm.clone(), &registry, &tasks);
+        let log = AccessLog::start(&config.access, &registry)?;
+        let calls = Arc::new(Admin {
+            config: config.calls.clone(),
+            import: config.import.clone(),
+            store: store.clone(),
+            retrieve: retrieve.clone(),
+            tasks: tasks.clone(),
+        });
+        let shown = Shown {
+            process: Process::Node,
+            registry: registry.clone(),
+            drain: drain.clone(),
+            tasks: tasks.clone(),
+            level,
+        };
+        let admin = Listener::start(&config.admin, shown, calls).await?;
+        let serve = Arc::new(Serve {
+            config: config.serve.clone(),
+            retrieve,
+            drain: drain.clone(),
+            metrics: serve::Metrics::new(&registry),
+            log: log.clone(),
+        });
+        let accept = Accept {
+            config: config.http.clone(),
+            tasks: tasks.clone(),
+            drain: drain.clone(),
+            metrics: accept::Metrics::new(&registry),
+        };
+        drop(tasks.spawn("accept", accept.run(listener, serve)));
+        drain.ready();
+        info!(%http, %admin, peer = %swarm.peer_id(), "node is ready");
+        Ok(Self { drain, tasks, swarm, store, log, patience: config.drain.patience, http, admin })
+    }
+
+    /// Stops: finishes what is in flight within the configured patience and closes the store.
+    /// Returns whether everything had its end.
+    pub async fn stop(self) -> bool {
+        info!(in_flight = self.drain.in_flight_count(), "draining");
+        self.drain.begin();
+        let finished = tokio::time::timeout(self.patience, self.drain.idle()).await.is_ok();
+        if !finished {
+            warn!(in_flight = self.drain.in_flight_count(), "patience is over; cutting what is left");
+        }
+        if tokio::time::timeout(LAST_STEPS, self.swarm.stop()).await.is_err() {
+            warn!("the host did not stop in time");
+        }
+        if let Err(error) = self.store.flush().await {
+            warn!(%error, "the store could not be flushed");
+        }
+        let left = self.tasks.shutdown(LAST_STEPS).await;
+        if !left.is_empty() {
+            warn!(tasks = ?left, "tasks were aborted");
+        }
+        let log = self.log;
+        let written = tokio::task::block_in_place(|| log.close(LAST_STEPS));
+        info!("stopped");
+        finished && written
+    }
+}

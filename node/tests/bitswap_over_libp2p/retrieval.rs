@@ -1,0 +1,128 @@
+//! The joint over hosts: store first, then peers, one search per block, whole DAGs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use ipfs::Cid;
+use ipfs::trustless::Phase;
+use node::retrieve::{self, Asked, FetchError, Retrieve, RetrieveError, Source};
+
+use crate::world::{Node, blocks, deadline, eventually, file};
+
+fn asked(root: Option<Cid>) -> Asked {
+    Asked { root, deadline: deadline(), local_only: false }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn store_is_asked_before_peers() {
+    let content = blocks(20, 2, 5000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&content[..1]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let retrieve = node.retrieve();
+    let here = retrieve.get(content[0].cid(), &asked(None)).await.expect("it is here");
+    let there = retrieve.get(content[1].cid(), &asked(None)).await.expect("it is there");
+    let again = retrieve.get(content[1].cid(), &asked(None)).await.expect("it was stored");
+    assert_eq!(
+        [here.source, there.source, again.source],
+        [Source::Store, Source::Network, Source::Store]
+    );
+    assert_eq!([here.block, there.block], [content[0].clone(), content[1].clone()]);
+    holder.stop().await;
+    drop(retrieve);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn local_only_asks_nobody() {
+    let content = blocks(21, 1, 5000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let local = Asked { local_only: true, ..asked(None) };
+    let refused = node.retrieve().get(content[0].cid(), &local).await;
+    assert!(matches!(refused, Err(RetrieveError::NotLocal)), "{refused:?}");
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundred_requests_for_one_block_fetch_it_once() {
+    let content = blocks(22, 1, 200_000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let retrieve = node.retrieve();
+    let asked = asked(None);
+    let gets = (0..100).map(|_| retrieve.get(content[0].cid(), &asked));
+    for got in join_all(gets).await {
+        assert_eq!(got.expect("delivered").block, content[0]);
+    }
+    assert_eq!(holder.count("bifrost_node_bitswap_blocks_sent_total"), 1);
+    assert!(node.count("bifrost_node_retrieve_joined_total") > 0);
+    eventually("no search is left", || node.count("bifrost_node_retrieve_flights") == 0).await;
+    drop(retrieve);
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn block_that_nobody_has_is_no_providers_and_one_in_time_is_timeout() {
+    let (other, node) = (Node::start(&[]).await, Node::start(&[]).await);
+    let retrieve = node.retrieve();
+    let missing = *blocks(23, 1, 10)[0].cid();
+    let alone = retrieve.get(&missing, &asked(None)).await.expect_err("nobody is there");
+    assert!(matches!(&alone, RetrieveError::NoProviders(state) if state.connected == 0), "{alone}");
+    node.handle.dial(other.tcp()).await.expect("connected");
+    let denied = retrieve.get(&missing, &asked(None)).await.expect_err("nobody has it");
+    assert!(matches!(&denied, RetrieveError::NoProviders(_)), "{denied}");
+    assert_eq!(denied.retrieval().expect("a state").phase, Phase::Providers);
+    other.stop().await;
+    let hasty = Asked { deadline: Instant::now() + Duration::from_millis(20), ..asked(None) };
+    let late = retrieve.get(&missing, &hasty).await.expect_err("no time");
+    assert!(matches!(&late, RetrieveError::Timeout(_)), "{late}");
+    drop(retrieve);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_dag_is_fetched_stored_and_counted() {
+    let (root, content) = file(24, 60, 100_000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let retrieve = node.retrieve();
+    let mut told = 0;
+    let sum = retrieve.fetch_dag(&root, |_| told += 1, deadline()).await.expect("all of it");
+    assert_eq!((sum.blocks, told), (content.len() as u64, content.len()));
+    assert_eq!(sum.bytes, content.iter().map(|block| block.data().len() as u64).sum::<u64>());
+    for block in &content {
+        assert_eq!(node.shelf.get(block.cid()).as_ref(), Some(block));
+    }
+    drop(retrieve);
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dag_with_a_missing_leaf_is_not_called_whole() {
+    let (root, mut content) = file(25, 20, 1000);
+    let missing = content.remove(10);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let retrieve = node.retrieve();
+    let failed =
+        retrieve.fetch_dag(&root, |_| {}, deadline()).await.expect_err("a leaf is missing");
+    assert!(
+        matches!(&failed, FetchError::Retrieve(RetrieveError::NoProviders(_))),
+        "{failed} without {missing:?}"
+    );
+    drop(retrieve);
+    holder.stop().await;
+    node.stop().await;
+}
+
+impl Node {
+    pub(crate) fn retrieve(&self) -> Retrieve {
+        let store = Arc::new(self.shelf.clone());
+        let config = retrieve::Config::default();
+        Retrieve::start(config, store, self.handle.clone(), self.registry(), self.tasks())
+    }
+}

@@ -1,0 +1,245 @@
+//! One node over real sockets: content goes in by the admin listener and comes out as proofs.
+
+mod world;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use ipfs::car::{Reader, Section};
+use ipfs::unixfs::import::{FileImport, Profile};
+use ipfs::{Block, Cid, Codec, car};
+use world::World;
+
+fn file(size: usize) -> Vec<u8> {
+    (0..size).map(|at| (at % 251).to_le_bytes()[0]).collect()
+}
+
+/// A CAR of a file's blocks, and its root.
+fn archive(bytes: &[u8]) -> (Cid, Vec<u8>) {
+    let mut import = FileImport::new(Profile::V0of2015);
+    let mut blocks = import.push(Bytes::copy_from_slice(bytes));
+    let imported = import.finish();
+    blocks.extend(imported.blocks);
+    let mut archive = car::header(&[imported.cid]);
+    for block in blocks {
+        archive.extend(car::section_prefix(block.cid(), block.data().len()));
+        archive.extend_from_slice(block.data());
+    }
+    (imported.cid, archive)
+}
+
+/// The blocks of a CAR, every one proven.
+fn read_car(bytes: &[u8]) -> Vec<Block> {
+    let mut reader = Reader::new();
+    reader.push(bytes);
+    let mut blocks = Vec::new();
+    while let Some(section) = reader.next().expect("a sound CAR") {
+        if let Section::Block(unproven) = section {
+            blocks.push(unproven.prove().expect("a true block"));
+        }
+    }
+    reader.finish().expect("a whole CAR");
+    blocks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_file_comes_back_as_blocks_and_as_a_car() {
+    let world = World::start().await;
+    let bytes = file(3_000_000);
+    let done = world.import("application/octet-stream", bytes.clone()).await;
+    assert_eq!(done["done"], true, "{done}");
+    let root = done["roots"][0].as_str().expect("a root").to_owned();
+    let car = world.get(&format!("/ipfs/{root}?format=car")).await;
+    assert_eq!(car.status, StatusCode::OK);
+    assert_eq!(
+        car.header("content-type"),
+        Some("application/vnd.ipld.car; version=1; order=dfs; dups=n")
+    );
+    let blocks = read_car(&car.body);
+    assert_eq!(blocks[0].cid().to_string(), root);
+    let content: Vec<u8> = blocks
+        .iter()
+        .filter(|block| block.cid().codec() == Codec::Raw)
+        .flat_map(|block| block.data().to_vec())
+        .collect();
+    assert_eq!(content, bytes);
+    for block in &blocks {
+        let raw = world.get(&format!("/ipfs/{}?format=raw", block.cid())).await;
+        assert_eq!(raw.body, block.data());
+    }
+    assert!(world.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_answer_has_the_headers_of_the_protocol() {
+    let world = World::start().await;
+    let done = world.import("text/plain", b"hello".to_vec()).await;
+    let root = done["roots"][0].as_str().expect("a root").to_owned();
+    let path = format!("/ipfs/{root}?format=raw");
+    let raw = world.get(&path).await;
+    let expected = [
+        ("content-type", "application/vnd.ipld.raw".to_owned()),
+        ("etag", format!("\"{root}.raw\"")),
+        ("cache-control", "public, max-age=29030400, immutable".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
+        ("x-ipfs-path", format!("/ipfs/{root}")),
+        ("x-ipfs-roots", root.clone()),
+        ("accept-ranges", "bytes".to_owned()),
+        ("content-length", "5".to_owned()),
+        ("cache-status", "bifrost-node; hit".to_owned()),
+    ];
+    for (name, value) in expected {
+        assert_eq!(raw.header(name), Some(value.as_str()), "{name}");
+    }
+    let disposition = raw.header("content-disposition").unwrap_or_default();
+    assert!(disposition.starts_with(&format!("attachment; filename=\"{root}.bin\"")));
+    assert!(raw.header("x-request-id").is_some());
+    let head = world.ask(Method::HEAD, &path, &[]).await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    assert_eq!(head.header("content-length"), Some("5"));
+    let etag = format!("W/\"x\", \"{root}.raw\"");
+    let same = world.ask(Method::GET, &path, &[("if-none-match", &etag)]).await;
+    assert_eq!(same.status, StatusCode::NOT_MODIFIED);
+    let accept = [("accept", "application/vnd.ipld.raw")];
+    let by_accept = world.ask(Method::GET, &format!("/ipfs/{root}"), &accept).await;
+    assert_eq!(by_accept.body, "hello");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_of_a_block_are_cut_to_it() {
+    let world = World::start().await;
+    let done = world.import("text/plain", b"0123456789".to_vec()).await;
+    let root = done["roots"][0].as_str().expect("a root").to_owned();
+    let path = format!("/ipfs/{root}?format=raw");
+    let cases = [
+        ("bytes=2-4", 206, "234", Some("bytes 2-4/10")),
+        ("bytes=7-", 206, "789", Some("bytes 7-9/10")),
+        ("bytes=-3", 206, "789", Some("bytes 7-9/10")),
+        ("bytes=5-100", 206, "56789", Some("bytes 5-9/10")),
+        ("bytes=0-0,5-6", 206, "0", Some("bytes 0-0/10")),
+        ("bytes=10-", 416, "", Some("bytes */10")),
+        ("bytes=-0", 416, "", Some("bytes */10")),
+        ("bytes=5-2", 200, "0123456789", None),
+        ("bytes=x", 200, "0123456789", None),
+        ("lines=1-2", 200, "0123456789", None),
+    ];
+    for (range, status, body, content_range) in cases {
+        let answer = world.ask(Method::GET, &path, &[("range", range)]).await;
+        assert_eq!(answer.status.as_u16(), status, "{range}");
+        assert_eq!(answer.header("content-range"), content_range, "{range}");
+        if status != 416 {
+            assert_eq!(answer.body, body, "{range}");
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_requests_get_their_status_and_a_reason() {
+    let world = World::start().await;
+    let absent = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+    let long = format!("/ipfs/{absent}/{}?format=raw", "x".repeat(9000));
+    let cases = [
+        ("/ipfs/not-a-cid?format=raw".to_owned(), 400),
+        ("/ipfs/bafkqaaa/%ff?format=raw".to_owned(), 400),
+        ("/ipfs/bafkqaaa/%2e%2e?format=raw".to_owned(), 400),
+        (format!("/ipfs/{absent}?format=car&dag-scope=some"), 400),
+        (format!("/ipfs/{absent}"), 406),
+        (format!("/ipfs/{absent}?format=raw"), 502),
+        ("/".to_owned(), 404),
+        ("/metrics".to_owned(), 404),
+        (long, 414),
+    ];
+    for (path, status) in cases {
+        let answer = world.get(&path).await;
+        let shown: String = path.chars().take(80).collect();
+        assert_eq!(answer.status.as_u16(), status, "{shown}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{shown}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{shown}");
+        assert!(answer.json()["detail"].is_string());
+    }
+    let local = [("cache-control", "only-if-cached")];
+    let path = format!("/ipfs/{absent}?format=raw");
+    assert_eq!(world.ask(Method::GET, &path, &local).await.status.as_u16(), 412);
+    let post = world.ask(Method::POST, &path, &[]).await;
+    assert_eq!((post.status.as_u16(), post.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
+    let inline = world.get("/ipfs/bafkqaaa?format=raw").await;
+    assert_eq!((inline.status, inline.body.len()), (StatusCode::OK, 0));
+    let missing = world.get(&format!("/ipfs/{absent}?format=raw")).await;
+    assert_eq!(missing.header("retry-after"), Some("60"));
+    let state = missing.header("bifrost-retrieval").unwrap_or_default();
+    assert!(state.contains("outcome=no_providers"), "{state}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn car_is_imported_whole_or_not_at_all() {
+    let world = World::start().await;
+    let (root, car) = archive(&file(1_000_000));
+    let mut lying = car.clone();
+    *lying.last_mut().expect("bytes") ^= 1;
+    let mut oversized = car::header(&[]);
+    let block = vec![0; 2 * 1024 * 1024 + 1];
+    oversized.extend(car::section_prefix(&root, block.len()));
+    oversized.extend(block);
+    let cases = [
+        (car[..car.len() - 10].to_vec(), "cut short"),
+        (lying, "not what it claims to be"),
+        (oversized, "over the limit"),
+        (b"hello".repeat(100), "not a CAR"),
+        (Vec::new(), "cut short"),
+    ];
+    for (bytes, reason) in cases {
+        let done = world.import("application/vnd.ipld.car", bytes).await;
+        let error = done["error"].as_str().unwrap_or_default();
+        assert!(error.contains(reason), "{reason}: {done}");
+    }
+    assert_eq!(world.stored_blocks().await, 0);
+    let done = world.import("application/vnd.ipld.car", car).await;
+    assert_eq!(done["roots"][0].as_str(), Some(root.to_string().as_str()));
+    assert_eq!(world.stored_blocks().await, done["blocks"].as_u64().expect("a count"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn car_parameters_choose_the_blocks() {
+    let world = World::start().await;
+    let bytes = file(1_000_000);
+    let (root, car) = archive(&bytes);
+    world.import("application/vnd.ipld.car", car).await;
+    let count = async |query: &str| {
+        let answer = world.get(&format!("/ipfs/{root}?format=car&{query}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}");
+        read_car(&answer.body).len()
+    };
+    assert_eq!(count("dag-scope=block").await, 1);
+    assert_eq!(count("dag-scope=entity").await, 5);
+    assert_eq!(count("dag-scope=entity&entity-bytes=0:10").await, 2);
+    assert_eq!(count("dag-scope=entity&entity-bytes=262143:262144").await, 3);
+    assert_eq!(count("dag-scope=entity&entity-bytes=-1:*").await, 2);
+    let outside = format!("/ipfs/{root}?format=car&dag-scope=entity&entity-bytes=1000000:*");
+    assert_eq!(world.get(&outside).await.status.as_u16(), 400);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_counted_once() {
+    let world = World::start().await;
+    let done = world.import("text/plain", b"hello".to_vec()).await;
+    let root = done["roots"][0].as_str().expect("a root").to_owned();
+    for _ in 0..3 {
+        world.get(&format!("/ipfs/{root}?format=raw")).await;
+    }
+    world.get("/ipfs/not-a-cid?format=raw").await;
+    let metrics = world.metrics().await;
+    let value = |series: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(series));
+        line.unwrap_or_else(|| panic!("no {series}")).rsplit(' ').next().map(str::to_owned)
+    };
+    let ok = "bifrost_node_requests_total{cache=\"hit\",format=\"raw\",outcome=\"ok\"}";
+    assert_eq!(value(ok).as_deref(), Some("3"));
+    let bad = "bifrost_node_requests_total{cache=\"none\",format=\"own\",outcome=\"client_error\"}";
+    assert_eq!(value(bad).as_deref(), Some("1"));
+    assert_eq!(value("bifrost_node_in_flight").as_deref(), Some("0"));
+    world.stop().await;
+}

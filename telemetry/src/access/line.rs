@@ -1,0 +1,134 @@
+//! One line of JSON, made by hand.
+//!
+//! Field names are the program's own and are written as they are; values are escaped and cut. What
+//! comes out is always one line and one JSON object.
+
+use std::time::{Duration, SystemTime};
+
+use super::stamp;
+
+/// Most bytes of one text value; what is over is cut and ends in an ellipsis. A URL that a browser
+/// takes fits.
+const VALUE_BYTES_MAX: usize = 4096;
+
+/// A line that is being made.
+#[derive(Debug)]
+pub struct Line {
+    bytes: Vec<u8>,
+}
+
+impl Line {
+    pub(super) fn begin(mut bytes: Vec<u8>, time: SystemTime) -> Self {
+        bytes.clear();
+        bytes.extend_from_slice(b"{\"ts\":\"");
+        stamp::append(&mut bytes, time);
+        bytes.push(b'"');
+        Self { bytes }
+    }
+
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.bytes.extend_from_slice(b"}\n");
+        self.bytes
+    }
+
+    /// Adds a text.
+    pub fn str(&mut self, name: &'static str, value: &str) -> &mut Self {
+        self.name(name);
+        self.bytes.push(b'"');
+        if value.len() <= VALUE_BYTES_MAX {
+            escape(&mut self.bytes, value);
+        } else {
+            escape(&mut self.bytes, &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]);
+            self.bytes.extend_from_slice("…".as_bytes());
+        }
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// Adds a text from bytes that need not be UTF-8; other bytes become U+FFFD.
+    pub fn bytes(&mut self, name: &'static str, value: &[u8]) -> &mut Self {
+        let value = &value[..value.len().min(VALUE_BYTES_MAX + 1)];
+        self.str(name, &String::from_utf8_lossy(value))
+    }
+
+    /// Adds a text when there is one, else nothing.
+    pub fn opt(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.str(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds anything that can be shown as text.
+    pub fn show(&mut self, name: &'static str, value: &dyn std::fmt::Display) -> &mut Self {
+        self.str(name, &value.to_string())
+    }
+
+    /// Adds a whole number.
+    pub fn u64(&mut self, name: &'static str, value: u64) -> &mut Self {
+        self.name(name);
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self
+    }
+
+    /// Adds a whole number that may be negative.
+    pub fn i64(&mut self, name: &'static str, value: i64) -> &mut Self {
+        self.name(name);
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self
+    }
+
+    /// Adds true or false.
+    pub fn bool(&mut self, name: &'static str, value: bool) -> &mut Self {
+        self.name(name);
+        self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
+        self
+    }
+
+    /// Adds a duration in milliseconds, to the microsecond: `"total_ms":12.345`.
+    pub fn millis(&mut self, name: &'static str, value: Duration) -> &mut Self {
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.u64(name, micros / 1000);
+        let rest = micros % 1000;
+        self.bytes.push(b'.');
+        for place in [100, 10, 1] {
+            let digit = u8::try_from(rest / place % 10).expect("a digit is below ten");
+            self.bytes.push(b'0' + digit);
+        }
+        self
+    }
+
+    fn name(&mut self, name: &'static str) {
+        self.bytes.extend_from_slice(b",\"");
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b"\":");
+    }
+}
+
+/// Appends the inside of a JSON string, copying stretches that need no escape as a whole.
+fn escape(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (place, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' && byte != 0x7f {
+            continue;
+        }
+        out.extend_from_slice(&bytes[copied..place]);
+        copied = place + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(byte >> 4)]);
+                out.push(HEX[usize::from(byte & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[copied..]);
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";

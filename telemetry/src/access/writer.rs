@@ -1,0 +1,89 @@
+//! The thread that writes the access log.
+//!
+//! It takes all lines that wait at once, so that one call of the system writes many. A failed write
+//! loses its lines, is counted, and is told in the log once until writing works again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Metrics;
+use super::queue::Queue;
+use super::sink::Sink;
+
+/// Memory kept between writes; a larger buffer from a burst is given back.
+const KEPT_BYTES: usize = 1024 * 1024;
+
+/// The writer's side of the log.
+pub(super) struct Writer {
+    queue: Arc<Queue>,
+    sink: Sink,
+    gather: Duration,
+    metrics: Metrics,
+    failing: bool,
+}
+
+impl Writer {
+    pub(super) fn new(queue: Arc<Queue>, sink: Sink, gather: Duration, metrics: Metrics) -> Self {
+        Self { queue, sink, gather, metrics, failing: false }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        // However the thread ends, nobody may wait for it in vain.
+        let ended = Ended(Arc::clone(&self.queue));
+        let mut spare = Vec::new();
+        loop {
+            let mut work = self.queue.take(self.gather, spare);
+            if work.reopen {
+                let reopened = self.sink.reopen();
+                self.note(reopened.err());
+            }
+            self.write(&work.bytes, work.lines);
+            self.queue.done(work.lines);
+            if work.last {
+                break;
+            }
+            work.bytes.clear();
+            work.bytes.shrink_to(KEPT_BYTES);
+            spare = work.bytes;
+        }
+        drop(ended);
+    }
+
+    fn write(&mut self, bytes: &[u8], lines: u64) {
+        if bytes.is_empty() {
+            return;
+        }
+        match self.sink.write(bytes) {
+            Ok(()) => {
+                self.metrics.written.inc_by(lines);
+                self.failing = false;
+            }
+            Err(error) => {
+                self.metrics.dropped.inc_by(lines);
+                self.note(Some(error));
+            }
+        }
+        let rotated = self.sink.rotate_if_due();
+        self.note(rotated.err());
+    }
+
+    fn note(&mut self, error: Option<std::io::Error>) {
+        let Some(error) = error else {
+            return;
+        };
+        self.metrics.failures.inc();
+        if !self.failing {
+            tracing::warn!(%error, "the access log cannot be written; its lines are lost");
+            self.failing = true;
+        }
+    }
+}
+
+struct Ended(Arc<Queue>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.ended();
+    }
+}

@@ -1,0 +1,41 @@
+//! Where the admin listener listens, and its bounds.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Secret;
+
+/// The admin listener.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address to listen on. Default `127.0.0.1:9080`. Port zero takes a free one.
+    pub listen: SocketAddr,
+    /// Token that each call but `/livez` and `/readyz` brings as `Authorization: Bearer …`. Default
+    /// none, which only a loopback address allows.
+    pub token: Secret,
+    /// Connections served at a time; further ones wait to be accepted. Default 64. Zero counts as
+    /// one.
+    pub connections_max: usize,
+    /// Longest time for the head of a request, and for the next request on a connection. Default
+    /// 30 s. Zero refuses each.
+    #[serde(with = "crate::config::duration")]
+    pub header_timeout: Duration,
+    /// Whether the allocator samples from the start, so that the first heap profile holds all.
+    /// Default false: it samples from the first heap profile on.
+    pub heap_profile: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)),
+            token: Secret::default(),
+            connections_max: 64,
+            header_timeout: Duration::from_secs(30),
+            heap_profile: false,
+        }
+    }
+}

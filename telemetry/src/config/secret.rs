@@ -1,0 +1,77 @@
+//! A text that is never printed.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const REDACTED: &str = "REDACTED";
+
+/// A secret, such as a token. It prints and serializes as `REDACTED`, an empty one as nothing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret of this text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself; not to be logged.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `text` is this secret, in a time that tells nothing but the length of `text`.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        let secret = self.0.as_bytes();
+        let mut difference = usize::from(secret.len() != text.len() || secret.is_empty());
+        for (place, byte) in text.iter().enumerate() {
+            let against = secret.get(place % secret.len().max(1)).copied().unwrap_or(0);
+            difference |= usize::from(std::hint::black_box(byte ^ against));
+        }
+        std::hint::black_box(difference) == 0
+    }
+
+    fn shown(&self) -> &'static str {
+        if self.is_empty() { "" } else { REDACTED }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.shown())
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == REDACTED {
+            // A printed configuration that is used again would otherwise have a known secret.
+            let problem = "REDACTED stands for a secret that was left out: write the secret itself";
+            return Err(serde::de::Error::custom(problem));
+        }
+        Ok(Self(text))
+    }
+}

@@ -1,0 +1,42 @@
+//! Whether and where spans are exported.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Export of spans by OTLP over HTTP.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The collector's URL for traces, such as `http://127.0.0.1:4318/v1/traces`; `https` is not
+    /// spoken. Default none, which exports nothing.
+    pub endpoint: Option<String>,
+    /// Share of traces that is kept, of those that no caller has decided on, from 0 to 1. Default
+    /// 0.01. Zero keeps none of them.
+    pub sample_ratio: f64,
+    /// Spans that may wait for export; further ones are dropped and counted. Default 4096. Zero
+    /// counts as one.
+    pub queue_max: usize,
+    /// Most spans in one request to the collector. Default 512. Zero counts as one.
+    pub batch_max: usize,
+    /// How long spans gather before they are exported. Default 5 s. Zero exports at once.
+    #[serde(with = "crate::config::duration")]
+    pub export_every: Duration,
+    /// Longest time that one request to the collector may take; its spans are then lost and counted.
+    /// Default 10 s. Zero loses all.
+    #[serde(with = "crate::config::duration")]
+    pub timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            sample_ratio: 0.01,
+            queue_max: 4096,
+            batch_max: 512,
+            export_every: Duration::from_secs(5),
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
