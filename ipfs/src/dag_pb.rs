@@ -207,3 +207,6 @@ impl Fields<'_> {
         Err(DagPbError::Malformed("a varint of more than 64 bits"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,10 @@ pub(crate) struct Admin {
 }
 
 impl Routes for Admin {
-    fn handle(self: Arc<Self>, request: Request<Incoming>) -> BoxFuture<'static, Option<Response<Body>>> {
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> BoxFuture<'static, Option<Response<Body>>> {
         Box::pin(async move { self.route(request).await })
     }
 
@@ -166,8 +169,7 @@ impl Admin {
 
     fn identity(&self) -> Response<Body> {
         let swarm = self.retrieve.swarm();
-        let addresses: Vec<String> =
-            swarm.addresses().iter().map(ToString::to_string).collect();
+        let addresses: Vec<String> = swarm.addresses().iter().map(ToString::to_string).collect();
         let peer = swarm.peer_id().to_string();
         answer(StatusCode::OK, &json!({"peer_id": peer, "addresses": addresses}))
     }
@@ -233,9 +235,9 @@ where
     let frames = futures::stream::poll_fn(move |cx| {
         // The task is held here: it ends with the body.
         let _held = &task;
-        receiver.poll_recv(cx).map(|line| {
-            line.map(|line| Ok(Frame::data(Bytes::from(format!("{line}\n")))))
-        })
+        receiver
+            .poll_recv(cx)
+            .map(|line| line.map(|line| Ok(Frame::data(Bytes::from(format!("{line}\n"))))))
     });
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     let kind = HeaderValue::from_static("application/x-ndjson");

@@ -108,13 +108,8 @@ impl Blockstore {
         });
         shared.note_size();
         let (commands, queue) = sync_channel(places_max as usize);
-        let writer = Writer::new(
-            Arc::clone(&shared),
-            found.image,
-            found.active,
-            found.changes,
-            found.marks,
-        );
+        let writer =
+            Writer::new(Arc::clone(&shared), found.image, found.active, found.changes, found.marks);
         let thread = std::thread::Builder::new().name("store-write".to_owned());
         let writer = thread.spawn(move || writer.run(&queue)).map_err(thread_error)?;
         let places = Arc::new(Semaphore::new(places_max as usize));

@@ -25,8 +25,11 @@ impl Store for Blockstore {
                 Some(size) => want == WantType::Block || size <= SENT_FOR_HAVE_MAX,
                 None => false,
             };
-            let sent: Vec<Cid> =
-                wants.iter().filter(|(cid, want)| is_sent(cid, *want)).map(|(cid, _)| *cid).collect();
+            let sent: Vec<Cid> = wants
+                .iter()
+                .filter(|(cid, want)| is_sent(cid, *want))
+                .map(|(cid, _)| *cid)
+                .collect();
             let mut blocks = store.get_many(&sent).await?.into_iter();
             let mut sent = sent.into_iter().peekable();
             let found = wants

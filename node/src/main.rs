@@ -33,11 +33,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config: Config =
-        match telemetry::config::load(arguments.config.as_deref(), &arguments.set) {
-            Ok(config) => config,
-            Err(error) => return fail(2, &error),
-        };
+    let config: Config = match telemetry::config::load(arguments.config.as_deref(), &arguments.set)
+    {
+        Ok(config) => config,
+        Err(error) => return fail(2, &error),
+    };
     if arguments.check_config {
         use std::io::Write;
         let shown = telemetry::config::to_yaml(&config);

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use ipfs::Cid;
 use ipfs::trustless::{DEADLINE_HEADER, Format, ROOT_HEADER};
 use serde::{Deserialize, Serialize};
-use telemetry::access::AccessLog;
 use telemetry::Drain;
+use telemetry::access::AccessLog;
 
 use crate::outcome::{Form, Outcome};
 use crate::retrieve::{Asked, Retrieve};
@@ -47,7 +48,10 @@ pub struct Config {
     #[serde(with = "telemetry::config::duration")]
     pub next_block_timeout: Duration,
     /// Most requests in flight; further ones are refused with 503. Default 4096.
-    pub requests_max: usize,
+    pub requests_max: u32,
+    /// Most bytes that are fetched ahead of one CAR's reader, and so the memory that one which does
+    /// not read can hold. Default 8 MiB. Zero fetches block by block.
+    pub car_ahead: ByteSize,
 }
 
 impl Default for Config {
@@ -56,6 +60,7 @@ impl Default for Config {
             first_block_timeout: Duration::from_secs(30),
             next_block_timeout: Duration::from_secs(30),
             requests_max: 4096,
+            car_ahead: ByteSize::mib(8),
         }
     }
 }
@@ -77,7 +82,7 @@ impl Serve {
         client: SocketAddr,
     ) -> Response<Body> {
         let account = Account::open(self, &request, client);
-        let busy = self.metrics.in_flight.get() > self.config.requests_max as i64;
+        let busy = self.metrics.in_flight.get() > i64::from(self.config.requests_max);
         let answered = match request.method() {
             _ if busy => Err(ServeError::Overload),
             &Method::GET | &Method::HEAD => self.content(&request, &account).await,
@@ -131,14 +136,8 @@ fn content_headers(headers: &mut HeaderMap, path: &str, roots: &[Cid]) {
     let value = |text: &str| header::HeaderValue::from_str(text).ok();
     let immutable = header::HeaderValue::from_static("public, max-age=29030400, immutable");
     headers.insert(header::CACHE_CONTROL, immutable);
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        header::HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        header::HeaderValue::from_static("*"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));
     if let Some(path) = value(path) {
         headers.insert("x-ipfs-path", path);
     }

@@ -144,7 +144,10 @@ impl Node {
         self.drain.begin();
         let finished = tokio::time::timeout(self.patience, self.drain.idle()).await.is_ok();
         if !finished {
-            warn!(in_flight = self.drain.in_flight_count(), "patience is over; cutting what is left");
+            warn!(
+                in_flight = self.drain.in_flight_count(),
+                "patience is over; cutting what is left"
+            );
         }
         if tokio::time::timeout(LAST_STEPS, self.swarm.stop()).await.is_err() {
             warn!("the host did not stop in time");

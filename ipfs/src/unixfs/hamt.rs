@@ -119,3 +119,6 @@ impl Lookup {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

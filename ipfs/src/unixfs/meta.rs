@@ -216,3 +216,6 @@ fn read_mtime(bytes: &Bytes) -> Result<Option<Mtime>, UnixfsError> {
         .filter(|_| nanoseconds < 1_000_000_000)
         .map(|seconds| Mtime { seconds, nanoseconds }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,10 @@ impl Image {
     }
 
     /// Reads every block.
-    pub(super) fn blocks(&mut self, mut see: impl FnMut(&[u8], Location)) -> Result<(), redb::Error> {
+    pub(super) fn blocks(
+        &mut self,
+        mut see: impl FnMut(&[u8], Location),
+    ) -> Result<(), redb::Error> {
         let reading = self.database()?.begin_read()?;
         for entry in reading.open_table(BLOCKS)?.iter()? {
             let (key, place) = entry?;

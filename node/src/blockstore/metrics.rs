@@ -59,8 +59,7 @@ impl Metrics {
     pub fn new(registry: &Registry) -> Self {
         let buckets = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
         Self {
-            blocks: registry
-                .gauge("bifrost_node_blockstore_blocks", "Blocks that are stored."),
+            blocks: registry.gauge("bifrost_node_blockstore_blocks", "Blocks that are stored."),
             bytes: registry
                 .gauge("bifrost_node_blockstore_bytes", "Bytes of blocks that are stored."),
             reads: registry.counter_family(

@@ -78,11 +78,7 @@ struct Replay {
 
 impl Replay {
     /// Takes from the image what has its segment; the rest is to be forgotten.
-    fn load(
-        &mut self,
-        image: &mut Image,
-        lengths: &BTreeMap<u32, u64>,
-    ) -> Result<(), redb::Error> {
+    fn load(&mut self, image: &mut Image, lengths: &BTreeMap<u32, u64>) -> Result<(), redb::Error> {
         let Self { table, changes, .. } = self;
         image.blocks(|key, at| {
             let whole = Multihash::from_bytes(key).is_ok_and(|hash| {
@@ -109,8 +105,7 @@ impl Replay {
         let change = |to| Change { key: record.key.clone().into_boxed_slice(), to };
         match (record.kind, record.target) {
             (Kind::Block, _) => {
-                let to =
-                    Location { segment, offset: record.offset, data_bytes: record.data_bytes };
+                let to = Location { segment, offset: record.offset, data_bytes: record.data_bytes };
                 if record.sound && !self.dead.contains(&(segment, record.offset)) {
                     self.table.insert(key, to);
                     self.changes.push(change(Some(to)));
@@ -131,10 +126,7 @@ impl Replay {
 
 /// Finishes imports that were committed and removes the others; returns the length of each segment
 /// and the first number that is free.
-fn settle(
-    dir: &Path,
-    covered: &HashMap<u32, u64>,
-) -> Result<(BTreeMap<u32, u64>, u32), OpenError> {
+fn settle(dir: &Path, covered: &HashMap<u32, u64>) -> Result<(BTreeMap<u32, u64>, u32), OpenError> {
     let mut lengths = BTreeMap::new();
     let mut next = 1;
     for entry in std::fs::read_dir(dir).map_err(at(dir))? {

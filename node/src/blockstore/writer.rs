@@ -89,7 +89,8 @@ impl Writer {
     pub(super) fn run(mut self, commands: &Receiver<Queued>) {
         let mut next = None;
         loop {
-            let wait = self.checkpoint_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
+            let wait =
+                self.checkpoint_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
             let queued = match next.take() {
                 Some(queued) => Ok(queued),
                 None => commands.recv_timeout(wait),
@@ -339,9 +340,9 @@ impl Writer {
             return;
         }
         let marks: Vec<(u32, u64)> = self.marks.iter().map(|(id, length)| (*id, *length)).collect();
-        let done = self.sync().and_then(|()| {
-            self.image.commit(&self.changes, &marks).map_err(StoreError::index)
-        });
+        let done = self
+            .sync()
+            .and_then(|()| self.image.commit(&self.changes, &marks).map_err(StoreError::index));
         match done {
             Ok(()) => self.clean(),
             Err(error) => {

@@ -86,6 +86,13 @@ impl DagReader {
         }
     }
 
+    /// Holds no more than so many bytes ahead, if that is less than is configured.
+    #[must_use]
+    pub fn with_ahead(mut self, bytes: u64) -> Self {
+        self.bytes_max = self.bytes_max.min(bytes);
+        self
+    }
+
     /// Gives blocks that are asked for from here on until another deadline.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.asked.deadline = deadline;

@@ -100,12 +100,7 @@ impl Account {
             path: request.uri().path().to_owned(),
             headers: request.headers().clone(),
             client,
-            facts: Mutex::new(Facts {
-                form: Form::Own,
-                cache: Cache::None,
-                blocks: 0,
-                root: None,
-            }),
+            facts: Mutex::new(Facts { form: Form::Own, cache: Cache::None, blocks: 0, root: None }),
             _alive: serve.drain.in_flight(),
         }
     }

@@ -64,7 +64,8 @@ pub(super) async fn answer(
     }
     push_section(&mut ready, &first.block);
     let asked = Asked { root: asked.root.or(Some(root)), ..*asked };
-    let reader = serve.retrieve.read(walk, asked);
+    let ahead = serve.config.car_ahead.as_u64();
+    let reader = serve.retrieve.read(walk, asked).with_ahead(ahead);
     let sender = Sender { reader, patience: serve.config.next_block_timeout, ready };
     let frames = stream::try_unfold(sender, |mut sender| async move {
         Ok::<_, ServeError>(sender.next().await?.map(|bytes| (Frame::data(bytes), sender)))

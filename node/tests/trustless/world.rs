@@ -55,12 +55,7 @@ impl World {
         self.ask(Method::GET, path, &[]).await
     }
 
-    pub(crate) async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Answer {
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request =
             Request::builder().method(method).uri(format!("http://{}{path}", self.node.http));
         for (name, value) in headers {

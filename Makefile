@@ -1,0 +1,70 @@
+# Every command a person needs. `make help` lists them.
+#
+# Build output goes to a cache folder outside the checkout, so that a fresh clone builds warm and a
+# checkout can be deleted without losing an hour. BIFROST_CACHE moves it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIFROST_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bifrost
+export BIFROST_CACHE
+export CARGO_TARGET_DIR ?= $(BIFROST_CACHE)/target
+export CARGO_TERM_COLOR ?= auto
+# A warm build finds its own output; the dependency graph is the committed one, never a fresh one.
+CARGO := cargo
+LOCKED := --locked
+UP_FLAGS ?=
+PEERS ?=
+export PEERS
+
+# The order is part of what `make test` says: the cheap checks come first.
+.NOTPARALLEL:
+
+.PHONY: help run test bench faults fmt lint deps tidy check-fmt doc unit
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  UP_FLAGS="--nodes 3"              flags for `bifrost up`'
+	@echo '  PEERS="name=http://host:port …"   other gateways that bench and faults measure alongside'
+	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
+
+run: ## Build release binaries and start a fleet on this machine
+	$(CARGO) build $(LOCKED) --release --bins -p bifrost -p bifrost-gateway -p bifrost-node
+	exec "$(CARGO_TARGET_DIR)/release/bifrost" up $(UP_FLAGS)
+
+test: deps check-fmt tidy lint doc unit ## Install what tests need, then run every check and every test
+
+bench: ## Measure every figure on a release fleet; writes target/bench.json and target/bench.txt
+	$(CARGO) build $(LOCKED) --release --bins
+	"$(CARGO_TARGET_DIR)/release/fleet-bench" --out target $(foreach p,$(PEERS),--peer '$(p)')
+
+faults: ## Kill, stall and corrupt nodes under load and count what a client sees
+	$(CARGO) build $(LOCKED) --release --bins
+	"$(CARGO_TARGET_DIR)/release/fleet-bench" faults --out target $(foreach p,$(PEERS),--peer '$(p)')
+
+fmt: ## Format every file
+	$(CARGO) fmt --all
+
+lint: ## Clippy with every warning an error
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+deps:
+	tests/interop/install.sh
+
+check-fmt:
+	$(CARGO) fmt --all -- --check
+
+tidy:
+	$(CARGO) test $(LOCKED) --workspace --test tidy
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps --document-private-items
+
+# One invocation runs everything, the end-to-end tests included, so that its closing lines are the
+# whole result. The programs that those start are built with it: choosing the same targets and
+# packages keeps the features, and so the build output, the same.
+unit:
+	$(CARGO) build $(LOCKED) --workspace --bins --tests
+	$(CARGO) test $(LOCKED) --workspace

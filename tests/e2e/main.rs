@@ -1,0 +1,12 @@
+//! The fleet as its users meet it: real processes, real content, peers and browsers that are not ours.
+//!
+//! One program holds every scenario: linking is most of what a test build costs.
+
+mod add_and_browse;
+mod bad_content;
+mod bad_input;
+mod bad_node;
+mod drain;
+mod helia_bitswap;
+mod kill_node;
+mod verified_fetch;

@@ -1,0 +1,45 @@
+// Opens a page in headless Chromium, follows its first links and keeps a screenshot.
+//
+// usage: browse.mjs URL SCREENSHOT.png [LINKS]
+// Prints one line: {"title", "status", "links", "visited", "console", "failed", "responses"}. Only
+// links under the page's own folder are followed, each in the same tab and back, as a reader would.
+import { chromium } from 'playwright-core'
+
+const [url, screenshot, follow = '0'] = process.argv.slice(2)
+const browser = await chromium.launch({
+  executablePath: process.env.BIFROST_CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+    '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'
+  ]
+})
+const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+const seen = { console: [], failed: [], responses: {} }
+page.on('console', message => {
+  if (message.type() === 'error') seen.console.push(message.text())
+})
+page.on('pageerror', error => seen.console.push(String(error)))
+page.on('requestfailed', request => {
+  seen.failed.push(`${request.url()} ${request.failure()?.errorText}`)
+})
+page.on('response', response => {
+  seen.responses[response.status()] = (seen.responses[response.status()] ?? 0) + 1
+})
+
+const first = await page.goto(url, { timeout: 30_000 })
+const title = await page.title()
+const links = await page.$$eval('a[href]', found => found.map(a => ({
+  text: a.textContent.trim(),
+  href: a.href
+})))
+await page.screenshot({ path: screenshot })
+
+const visited = []
+const inside = links.filter(({ href }) => href.startsWith(url) && href !== url)
+for (const { href } of inside.slice(0, Number(follow))) {
+  const answer = await page.goto(href, { timeout: 30_000 })
+  visited.push({ href, status: answer?.status() ?? 0, title: await page.title() })
+  await page.goBack()
+}
+console.log(JSON.stringify({ title, status: first.status(), links, visited, ...seen }))
+await browser.close()

@@ -1,0 +1,47 @@
+#!/bin/bash
+# Installs what the tests need and the machine lacks: a C compiler and Chromium from Debian, and the
+# pinned npm packages (Helia, Playwright, Node itself) into the cache folder, never into the checkout.
+#
+# Where it cannot install, it lists everything that is missing and fails: a test that is skipped
+# because a tool is absent reads like a test that passed.
+set -eu -o pipefail
+
+here="$(cd "$(dirname "$0")" && pwd)"
+cache="${BIFROST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bifrost}"
+interop="$cache/interop"
+missing=()
+
+command -v cargo >/dev/null || missing+=("cargo: Rust 1.95 or later")
+command -v npm >/dev/null || missing+=("npm: any Node.js that still runs npm")
+
+packages=()
+command -v cc >/dev/null || packages+=(build-essential)
+[ -x "${BIFROST_CHROMIUM:-/usr/bin/chromium}" ] || packages+=(chromium)
+if [ "${#packages[@]}" -gt 0 ]; then
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    echo "installing ${packages[*]}"
+    { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${packages[@]}"; } \
+      >"${TMPDIR:-/tmp}/bifrost-apt.log" 2>&1 \
+      || missing+=("${packages[*]}: apt-get failed, see ${TMPDIR:-/tmp}/bifrost-apt.log")
+  else
+    missing+=("${packages[*]}: needs apt-get and root; BIFROST_CHROMIUM names another Chromium")
+  fi
+fi
+
+# The stamp is the lock file itself: a changed lock installs again, an unchanged one costs nothing.
+if command -v npm >/dev/null && ! cmp -s "$here/package-lock.json" "$interop/installed.json"; then
+  echo "installing the npm packages of tests/interop"
+  mkdir -p "$interop"
+  cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$interop/"
+  if (cd "$interop" && npm ci --no-audit --no-fund) >"$cache/npm.log" 2>&1; then
+    cp "$here/package-lock.json" "$interop/installed.json"
+  else
+    missing+=("npm packages: npm ci failed, see $cache/npm.log")
+  fi
+fi
+
+if [ "${#missing[@]}" -gt 0 ]; then
+  printf 'missing for the tests:\n' >&2
+  printf '  %s\n' "${missing[@]}" >&2
+  exit 1
+fi
