@@ -1,11 +1,11 @@
 //! Profiles in the form that `go tool pprof` reads: processor time, memory and tasks.
 //!
-//! Each is taken on request and one at a time; a process that nobody asks pays for none. Samples are
-//! taken by frame pointers and not by the unwinder, which may lock up in a signal handler.
+//! Each is taken on request and one at a time; a process that nobody asks pays for none.
 
 mod cpu;
 mod encode;
 mod heap;
+mod names;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub enum ProfileError {
     },
     /// The sampler failed.
     #[error("could not sample the processor: {0}")]
-    Cpu(#[source] pprof::Error),
+    Cpu(String),
     /// The allocator of this build does not profile.
     #[error("the allocator of this build takes no profiles: it needs jemalloc with prof:true")]
     NoHeap,

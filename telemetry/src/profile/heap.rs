@@ -9,7 +9,7 @@ use std::time::Duration;
 use jemalloc_pprof::{JemallocProfCtl, PROF_CTL, ProfStartTime};
 use tokio::sync::Mutex;
 
-use super::ProfileError;
+use super::{ProfileError, encode};
 use crate::Tasks;
 
 /// A heap profile.
@@ -49,6 +49,8 @@ pub async fn heap(tasks: &Tasks) -> Result<HeapProfile, ProfileError> {
             Some(ProfStartTime::TimeImmemorial) | None => None,
         };
         let bytes = control.dump_pprof().map_err(|error| ProfileError::Heap(error.to_string()))?;
+        drop(control);
+        let bytes = encode::heap(&bytes).map_err(|error| ProfileError::Heap(error.to_string()))?;
         Ok(HeapProfile { bytes, sampled_for })
     });
     taken.await.map_err(ProfileError::Lost)?

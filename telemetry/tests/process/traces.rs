@@ -33,11 +33,11 @@ async fn span_arrives_at_the_collector_as_child_of_its_caller() {
     telemetry.register(&registry);
     let caller = TraceContext::root(true);
 
-    let span = tracing::info_span!("answer a request", outcome = "ok");
+    let span = tracing::info_span!(target: "gateway::serve", "answer a request", outcome = "ok");
     caller.adopt(&span);
     let own = span.in_scope(|| TraceContext::of_span(&span)).expect("it is exported");
     drop(span);
-    let unsampled = tracing::info_span!("not kept");
+    let unsampled = tracing::info_span!(target: "gateway::serve", "not kept");
     TraceContext::root(false).adopt(&unsampled);
     drop(unsampled);
 

@@ -1,0 +1,104 @@
+//! The gateway's configuration: one typed file, composed of what the rooms declare.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::accept::Config as AcceptConfig;
+pub use crate::blocks::Config as BlocksConfig;
+pub use crate::cache::Config as CacheConfig;
+pub use crate::classify::{AnyHost, Config as HostsConfig, Site};
+pub use crate::limit::Config as LimitConfig;
+pub use crate::render::Config as RenderConfig;
+pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
+
+/// Everything that can be set.
+///
+/// `SIGHUP` reads the file again: `hosts`, `upstream` and the level of the log take effect, other
+/// keys wait for a restart. A file that is not valid is refused and the old one stays.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The public listener and the times of a request.
+    pub server: ServerConfig,
+    /// Connections.
+    pub accept: AcceptConfig,
+    /// Hosts and sites. Can be reloaded.
+    pub hosts: HostsConfig,
+    /// How many requests are served at a time.
+    pub limit: LimitConfig,
+    /// What is remembered.
+    pub cache: CacheConfig,
+    /// How far readers fetch ahead.
+    pub blocks: BlocksConfig,
+    /// The nodes and how they are asked. Can be reloaded.
+    pub upstream: UpstreamConfig,
+    /// How answers are drawn.
+    pub render: RenderConfig,
+    /// The access log.
+    pub access: telemetry::access::Config,
+}
+
+/// The public listener and the times of a request.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Where requests are taken. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// Longest time from the last byte of the head to the first byte of the answer; past it the
+    /// page of a timeout is sent. Default 30 s. Zero is refused at start-up.
+    #[serde(with = "telemetry::config::duration")]
+    pub first_byte_timeout: Duration,
+    /// Longest time of a whole answer. Default 1 h. Zero is refused at start-up.
+    #[serde(with = "telemetry::config::duration")]
+    pub response_timeout: Duration,
+    /// How long requests are still taken once the process drains, while load balancers learn of it.
+    /// Default 5 s. Zero stops at once.
+    #[serde(with = "telemetry::config::duration")]
+    pub drain_window: Duration,
+    /// How long requests that were taken may last while the process drains. Default 60 s.
+    #[serde(with = "telemetry::config::duration")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            first_byte_timeout: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(3600),
+            drain_window: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Config {
+    /// Says what is wrong beyond the form of the file, if anything.
+    ///
+    /// # Errors
+    /// A text that names the key and what to mend.
+    pub fn check(&self) -> Result<(), String> {
+        for (key, duration) in [
+            ("server.first_byte_timeout", self.server.first_byte_timeout),
+            ("server.response_timeout", self.server.response_timeout),
+            ("accept.header_timeout", self.accept.header_timeout),
+            ("accept.idle_timeout", self.accept.idle_timeout),
+            ("accept.write_timeout", self.accept.write_timeout),
+            ("blocks.stall_timeout", self.blocks.stall_timeout),
+            ("upstream.connect_timeout", self.upstream.connect_timeout),
+            ("upstream.hedge_after", self.upstream.hedge_after),
+            ("upstream.stall_timeout", self.upstream.stall_timeout),
+            ("upstream.block_timeout", self.upstream.block_timeout),
+        ] {
+            if duration.is_zero() {
+                return Err(format!("{key} must not be zero"));
+            }
+        }
+        if self.accept.connections_max == 0 {
+            return Err("accept.connections_max must not be zero".to_owned());
+        }
+        self.cache.check()
+    }
+}

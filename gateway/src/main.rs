@@ -1,0 +1,110 @@
+//! The gateway's process: arguments, configuration, start, signals, drain.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use gateway::config::Config;
+use gateway::server::{Server, Surroundings};
+use telemetry::access::AccessLog;
+use telemetry::metrics::Registry;
+use telemetry::{Drain, Process, Tasks};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// How long tasks may take to end once no request is in flight.
+const TASKS_END: Duration = Duration::from_secs(5);
+
+/// Serves content-addressed data over HTTP and proves every byte of it.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Examples:
+  bifrost-gateway --config gateway.yaml
+  bifrost-gateway --set server.listen=127.0.0.1:8080 \\
+      --set 'upstream.nodes=[{url: \"http://127.0.0.1:8180\"}]'
+  BIFROST_CACHE__BLOCK_BYTES=1GiB bifrost-gateway --config gateway.yaml --check-config
+
+Signals: SIGTERM and SIGINT drain and end; SIGHUP reads the configuration again.")]
+struct Arguments {
+    /// The configuration file, in YAML; every key has a default.
+    #[arg(long, env = "BIFROST_CONFIG")]
+    config: Option<PathBuf>,
+    /// Sets one key, as section.key=value; may be given several times and wins over the file.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Checks the configuration, prints what is in effect, and ends.
+    #[arg(long)]
+    check_config: bool,
+}
+
+impl Arguments {
+    fn load(&self) -> anyhow::Result<Config> {
+        let config: Config = telemetry::config::load(self.config.as_deref(), &self.sets)?;
+        config.check().map_err(anyhow::Error::msg)?;
+        Ok(config)
+    }
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let config = arguments.load()?;
+    if arguments.check_config {
+        use std::io::Write;
+        write!(std::io::stdout(), "{}", telemetry::config::to_yaml(&config))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(run(arguments, config))
+}
+
+async fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
+    let tasks = Tasks::new();
+    let drain = Drain::new();
+    let registry = Registry::new();
+    registry.describe_process(Process::Gateway);
+    tasks.register(&registry);
+    let access = AccessLog::start(&config.access, &registry).context("access log")?;
+    let around = Surroundings {
+        tasks: tasks.clone(),
+        drain: drain.clone(),
+        registry,
+        access: access.clone(),
+    };
+    let server = Server::start(config, around).await?;
+    until_told(&arguments, &server, &access).await?;
+    let finished = server.drain().await;
+    let left = tasks.shutdown(TASKS_END).await;
+    let logged = access.close(TASKS_END);
+    let clean = finished && left.is_empty() && logged;
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Waits to be told to end, and reads the configuration again when told to.
+async fn until_told(
+    arguments: &Arguments,
+    server: &Server,
+    access: &AccessLog,
+) -> anyhow::Result<()> {
+    let mut end = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let mut reload = signal(SignalKind::hangup()).context("SIGHUP")?;
+    loop {
+        tokio::select! {
+            _ = end.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = reload.recv() => {
+                access.reopen();
+                let reloaded = arguments.load().and_then(|config| Ok(server.reload(&config)?));
+                if let Err(error) = reloaded {
+                    tracing::error!(%error, "configuration was not taken over");
+                }
+            }
+        }
+    }
+}

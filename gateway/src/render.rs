@@ -1,0 +1,189 @@
+//! Puts what a path leads to into the form that was asked for: status, headers and content.
+//!
+//! Nothing is promised before its first bytes are at hand, so that content that cannot be had is
+//! answered with a page rather than with a cut body.
+
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use ipfs::Cid;
+use serde::{Deserialize, Serialize};
+
+mod block;
+mod car;
+mod disposition;
+mod file;
+mod listing;
+mod media;
+pub(crate) mod page;
+
+use crate::blocks::{PullError, Reader};
+use crate::classify::{Content as Ask, Wish, etag_matches};
+use crate::resolve::{Plan, Shows};
+use crate::stream::Content;
+
+/// `Cache-Control` of what an immutable path leads to.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=29030400, immutable");
+/// `Cache-Control` of listings, which a later release may draw otherwise.
+const LISTING: HeaderValue =
+    HeaderValue::from_static("public, max-age=604800, stale-while-revalidate=2678400");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// How answers are drawn.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Most entries of a folder that one page lists; it says so when there are more. Default
+    /// 100000. Zero lists none.
+    pub listing_entries_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { listing_entries_max: 100_000 }
+    }
+}
+
+/// Why content could not be put into the form that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RenderError {
+    /// Its first bytes could not be had.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// A directory is malformed.
+    #[error(transparent)]
+    Listing(#[from] ipfs::unixfs::UnixfsError),
+    /// The range holds no byte of it.
+    #[error("the range is outside of the {size} bytes")]
+    Range {
+        /// The size of the content.
+        size: u64,
+    },
+    /// A range of bytes of something that is not a file.
+    #[error("{0} is not a file")]
+    NotAFile(Cid),
+    /// Its codec has no form for browsers.
+    #[error("{cid} has codec 0x{codec:x}, which is only served with ?format=raw or ?format=car")]
+    NotAcceptable {
+        /// The block.
+        cid: Cid,
+        /// Its multicodec code.
+        codec: u64,
+    },
+    /// The content does not have the size that its root claims.
+    #[error("{0} does not have the size that it claims")]
+    Length(Cid),
+    /// A template could not be filled.
+    #[error("a page could not be drawn: {0}")]
+    Template(#[from] askama::Error),
+}
+
+impl From<crate::upstream::FetchError> for RenderError {
+    fn from(error: crate::upstream::FetchError) -> Self {
+        RenderError::Pull(PullError::Fetch(error))
+    }
+}
+
+/// An answer before it is streamed.
+pub(crate) type Rendered = Response<Content>;
+
+/// Answers a request for content by its plan.
+///
+/// # Errors
+/// [`RenderError`].
+pub(crate) async fn response(
+    plan: &Plan,
+    ask: &Ask,
+    reader: Reader,
+    config: &Config,
+) -> Result<Rendered, RenderError> {
+    let mut rendered = match ask.wish {
+        Wish::Raw => block::raw(plan, ask, &reader).await?,
+        Wish::Car(options) => car::response(plan, ask, reader, options).await?,
+        Wish::Page => match &plan.shows {
+            Shows::File { cid, size } => file::response(plan, ask, reader, *cid, *size).await?,
+            Shows::Listing => listing::response(plan, ask, reader, config).await?,
+            Shows::Slash => slash(ask),
+            Shows::Symlink(target) => block::symlink(plan, ask, target),
+            Shows::Block(codec) => block::codec(plan, ask, &reader, *codec).await?,
+        },
+    };
+    let headers = rendered.headers_mut();
+    headers.insert(HeaderName::from_static("x-ipfs-path"), plan.ipfs_path.clone());
+    headers.insert(HeaderName::from_static("x-ipfs-roots"), plan.ipfs_roots.clone());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    if ask.negotiated
+        && let Some(location) = content_location(ask)
+    {
+        headers.insert(header::CONTENT_LOCATION, location);
+    }
+    Ok(rendered)
+}
+
+/// An answer with the headers that every form has.
+fn rendered(ask: &Ask, status: StatusCode, etag: HeaderValue, content: Content) -> Rendered {
+    let mut headers = HeaderMap::with_capacity(24);
+    headers.insert(header::ETAG, etag);
+    let cache_control = match &ask.site {
+        Some(site) => site.cache_control.clone(),
+        None => IMMUTABLE,
+    };
+    headers.insert(header::CACHE_CONTROL, cache_control);
+    let mut response = Response::new(if ask.head { Content::Empty } else { content });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// "Not modified", when the client has this very copy.
+fn not_modified(ask: &Ask, etag: &HeaderValue) -> Option<Rendered> {
+    let known = ask.if_none_match.as_ref()?;
+    etag_matches(known.as_bytes(), etag.as_bytes())
+        .then(|| rendered(ask, StatusCode::NOT_MODIFIED, etag.clone(), Content::Empty))
+}
+
+/// Sends a browser to the folder's own address, from which relative links work.
+fn slash(ask: &Ask) -> Rendered {
+    let path = match &ask.site {
+        Some(site) => &ask.path[site.path.len()..],
+        None => &ask.path,
+    };
+    // A path of a site that began with two slashes would lead to another host.
+    let path = format!("/{}/", path.trim_start_matches('/'));
+    let location = match &ask.query {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let location = HeaderValue::from_str(&location).expect("a URL holds visible ASCII only");
+    let mut response = Response::new(Content::Empty);
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    let cache_control = ask.site.as_ref().map_or(IMMUTABLE, |site| site.cache_control.clone());
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(header::CACHE_CONTROL, cache_control);
+    response
+}
+
+/// The address that gives this form without negotiation.
+fn content_location(ask: &Ask) -> Option<HeaderValue> {
+    let format = match ask.wish {
+        Wish::Page => return None,
+        Wish::Raw => "format=raw".to_owned(),
+        Wish::Car(options) => options.query(),
+    };
+    let path = match &ask.site {
+        Some(site) => &ask.path[site.path.len()..],
+        None => &ask.path,
+    };
+    let query = ask.query.as_ref().map_or(String::new(), |query| format!("{query}&"));
+    HeaderValue::from_str(&format!("{path}?{query}{format}")).ok()
+}
+
+/// A length as a header.
+fn length(headers: &mut HeaderMap, bytes: u64) {
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+}
+
+/// Text made of CIDs and words of ours, as a header.
+fn plain(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("CIDs and words hold visible ASCII only")
+}

@@ -1,0 +1,196 @@
+//! Follows a path to what answers it, and writes that down as a plan.
+//!
+//! A plan holds all that is needed to answer the same path again without reading a block of the
+//! way: the terminal, its kind and the header values that depend on the path alone.
+
+use std::sync::OnceLock;
+
+use http::HeaderValue;
+use ipfs::path::{ContentPath, PathError};
+use ipfs::resolve::{Resolve, ResolveError, Terminal, TerminalKind};
+use ipfs::{Cid, Codec};
+
+use crate::blocks::Reader;
+use crate::cache::Weigh;
+use crate::upstream::FetchError;
+
+/// The file that answers for its folder.
+const INDEX: &str = "index.html";
+
+/// Why a path could not be followed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    /// The path is not a content path.
+    #[error("invalid path: {0}")]
+    Path(#[from] PathError),
+    /// A block on the way could not be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The path leads nowhere.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+}
+
+/// What a page request for a path shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// A file: its block, its declared size, and the name that tells its type.
+    File {
+        /// The root of the file.
+        cid: Cid,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The entries of a folder.
+    Listing,
+    /// A folder that was asked for without its slash.
+    Slash,
+    /// The target of a symbolic link.
+    Symlink(String),
+    /// One block of a codec that browsers take as it is.
+    Block(Codec),
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The root of the path.
+    pub(crate) root: Cid,
+    /// The blocks from the root to the terminal, without it.
+    pub(crate) way: Vec<Cid>,
+    /// The last block of the path.
+    pub(crate) terminal: Cid,
+    /// What a page request shows.
+    pub(crate) shows: Shows,
+    /// The last name of the path, or that of the index file.
+    pub(crate) name: Option<String>,
+    /// `X-Ipfs-Path`.
+    pub(crate) ipfs_path: HeaderValue,
+    /// `X-Ipfs-Roots`.
+    pub(crate) ipfs_roots: HeaderValue,
+    /// `Etag` of the file or block, quotes included.
+    pub(crate) etag: HeaderValue,
+    /// The path below the root, as nodes are told it.
+    pub(crate) below: Option<HeaderValue>,
+    /// The type of the file, once it is known.
+    pub(crate) content_type: OnceLock<HeaderValue>,
+}
+
+impl Weigh for Plan {
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.way.len() * size_of::<Cid>()
+            + self.name.as_ref().map_or(0, String::len)
+            + self.ipfs_path.len()
+            + self.ipfs_roots.len()
+            + self.below.as_ref().map_or(0, HeaderValue::len)
+            + 256
+    }
+}
+
+/// A path whose first steps are known.
+pub(crate) struct Way {
+    path: ContentPath,
+    encoded: String,
+}
+
+impl Way {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// [`PlanError::Path`].
+    pub(crate) fn parse(encoded: &str) -> Result<Self, PlanError> {
+        Ok(Self { path: ContentPath::parse(encoded)?, encoded: encoded.to_owned() })
+    }
+
+    /// The root of the path.
+    pub(crate) fn root(&self) -> Cid {
+        self.path.root
+    }
+
+    /// The path below the root, percent-encoded, if there is one.
+    pub(crate) fn below(&self) -> Option<HeaderValue> {
+        let rest = self.encoded.strip_prefix("/ipfs/")?;
+        let below = &rest[rest.find('/')?..];
+        if below.len() > 1 { HeaderValue::from_str(below).ok() } else { None }
+    }
+
+    /// Follows the path to its plan. With `page`, a folder's index is looked for.
+    ///
+    /// # Errors
+    /// [`PlanError`].
+    pub(crate) async fn follow(self, reader: &Reader, page: bool) -> Result<Plan, PlanError> {
+        let below = self.below();
+        let Self { path, encoded } = self;
+        let mut name = path.file_name().map(str::to_owned);
+        let mut way = Vec::new();
+        let terminal = walk(Resolve::new(path.root, path.segments), reader, Some(&mut way)).await?;
+        let cid = *terminal.block.cid();
+        let shows = match terminal.kind {
+            TerminalKind::File { size } => Shows::File { cid, size },
+            TerminalKind::Symlink(target) => Shows::Symlink(target),
+            TerminalKind::Other(codec) => Shows::Block(codec),
+            TerminalKind::Directory | TerminalKind::Hamt if !path.trailing_slash || !page => {
+                Shows::Slash
+            }
+            TerminalKind::Directory | TerminalKind::Hamt => match index(cid, reader).await? {
+                Some(index) => {
+                    name = Some(INDEX.to_owned());
+                    index
+                }
+                None => Shows::Listing,
+            },
+        };
+        let roots: Vec<String> = terminal.roots.iter().map(Cid::to_string).collect();
+        Ok(Plan {
+            root: path.root,
+            way,
+            terminal: cid,
+            shows,
+            name,
+            ipfs_path: plain(&encoded),
+            ipfs_roots: plain(&roots.join(",")),
+            etag: plain(&format!("\"{cid}\"")),
+            below,
+            content_type: OnceLock::new(),
+        })
+    }
+}
+
+/// Text that came from a URL or a CID, as a header.
+fn plain(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("a URL path and a CID hold visible ASCII only")
+}
+
+/// The index file of a folder, if it has one.
+async fn index(folder: Cid, reader: &Reader) -> Result<Option<Shows>, PlanError> {
+    let resolve = Resolve::new(folder, vec![INDEX.to_owned()]);
+    match walk(resolve, reader, None).await {
+        Ok(terminal) => Ok(match terminal.kind {
+            TerminalKind::File { size } => Some(Shows::File { cid: *terminal.block.cid(), size }),
+            TerminalKind::Directory
+            | TerminalKind::Hamt
+            | TerminalKind::Symlink(_)
+            | TerminalKind::Other(_) => None,
+        }),
+        Err(PlanError::Resolve(ResolveError::NotFound { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn walk(
+    mut resolve: Resolve,
+    reader: &Reader,
+    mut way: Option<&mut Vec<Cid>>,
+) -> Result<Terminal, PlanError> {
+    loop {
+        let need = resolve.need();
+        let block = reader.get(need).await?;
+        if let Some(terminal) = resolve.feed(block)? {
+            return Ok(terminal);
+        }
+        if let Some(way) = &mut way {
+            way.push(need);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What is noted of one request, and written once when it is over, however it ends.
+//!
+//! The record is dropped with the request or with the body of its answer, so a request cannot end
+//! without an outcome, and cannot have two.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, StatusCode, Uri};
+use ipfs::Cid;
+use telemetry::access::AccessLog;
+use telemetry::metrics::Label;
+use tracing::warn;
+
+use super::StreamError;
+use crate::accept::Activity;
+use crate::blocks::Provenance;
+use crate::classify::Trace;
+use crate::limit::Permit;
+use crate::metrics::RequestMetrics;
+use crate::outcome::{Form, Outcome, Traffic};
+
+/// Where records are written.
+pub(crate) struct Recorder {
+    /// The counters of requests.
+    pub(crate) metrics: RequestMetrics,
+    /// The access log.
+    pub(crate) access: AccessLog,
+    /// Longest time of a whole answer.
+    pub(crate) response_timeout: Duration,
+}
+
+/// Who asks, and what the request is known by.
+pub(crate) struct Asker {
+    /// The connection.
+    pub(crate) activity: Arc<Activity>,
+    /// The id that the answer carries too.
+    pub(crate) request_id: HeaderValue,
+    /// The trace that it is part of.
+    pub(crate) trace: Trace,
+}
+
+/// What is noted of one request.
+pub(crate) struct Record {
+    recorder: Arc<Recorder>,
+    asker: Asker,
+    method: Method,
+    uri: Uri,
+    began: Instant,
+    first_byte: Option<Duration>,
+    /// What was asked for, in the words of the metrics.
+    pub(crate) traffic: Traffic,
+    /// As above.
+    pub(crate) form: Form,
+    /// The form of the answer, for the log.
+    pub(crate) format: &'static str,
+    /// The root of the content.
+    pub(crate) root: Option<Cid>,
+    /// Where its blocks came from.
+    pub(crate) provenance: Arc<Provenance>,
+    /// Leave to be served, given back when the request is over.
+    pub(crate) permit: Option<Permit>,
+    status: u16,
+    outcome: Outcome,
+    bytes: u64,
+    complete: bool,
+}
+
+impl Record {
+    /// A request that begins. Until it is answered, its end means that the client left.
+    pub(crate) fn begin(recorder: &Arc<Recorder>, asker: Asker, method: Method, uri: Uri) -> Self {
+        recorder.metrics.in_flight.at(Traffic::Gateway).inc();
+        Self {
+            recorder: Arc::clone(recorder),
+            asker,
+            method,
+            uri,
+            began: Instant::now(),
+            first_byte: None,
+            traffic: Traffic::Gateway,
+            form: Form::Own,
+            format: "-",
+            root: None,
+            provenance: Arc::default(),
+            permit: None,
+            status: 499,
+            outcome: Outcome::ClientAbort,
+            bytes: 0,
+            complete: false,
+        }
+    }
+
+    /// Sets whose traffic it is.
+    pub(crate) fn set_traffic(&mut self, traffic: Traffic) {
+        let in_flight = &self.recorder.metrics.in_flight;
+        in_flight.at(self.traffic).dec();
+        in_flight.at(traffic).inc();
+        self.traffic = traffic;
+    }
+
+    /// Who asks.
+    pub(crate) fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    /// Notes that the headers leave, with this status and, if all goes well, this outcome.
+    pub(crate) fn answered(&mut self, status: StatusCode, outcome: Outcome) {
+        self.status = status.as_u16();
+        self.outcome = outcome;
+        let elapsed = self.began.elapsed();
+        self.first_byte = Some(elapsed);
+        let labels = (self.traffic, self.provenance.source());
+        self.recorder.metrics.first_byte.at(labels).observe_duration(elapsed);
+    }
+
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.complete = true;
+    }
+
+    pub(super) fn failed(&mut self, error: &StreamError) {
+        self.complete = true;
+        self.outcome = Outcome::Truncated;
+        warn!(
+            request_id = self.asker.request_id.to_str().unwrap_or("-"),
+            path = self.uri.path(),
+            bytes = self.bytes,
+            %error,
+            "answer was cut"
+        );
+    }
+
+    /// Whether the answer took longer than any answer may.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.began.elapsed() > self.recorder.response_timeout
+    }
+
+    fn write(&self, total: Duration) {
+        let namespace = if self.root.is_some() { "ipfs" } else { "-" };
+        self.recorder.access.write(|line| {
+            line.str("req_id", self.asker.request_id.to_str().unwrap_or("-"));
+            line.opt("trace_id", self.asker.trace.trace_id());
+            line.show("client", &self.asker.activity.client().ip());
+            line.str("method", self.method.as_str());
+            line.str("path", self.uri.path());
+            line.str("ns", namespace);
+            if let Some(root) = &self.root {
+                line.show("root", root);
+            }
+            line.str("format", self.format);
+            line.u64("status", u64::from(self.status));
+            line.str("outcome", self.outcome.text());
+            line.str("cache", self.provenance.source().text());
+            line.str("traffic", self.traffic.text());
+            line.str("form", self.form.text());
+            line.u64("ttfb_us", micros(self.first_byte.unwrap_or(total)));
+            line.u64("total_us", micros(total));
+            line.u64("bytes", self.bytes);
+            if let Some(node) = self.provenance.node() {
+                line.u64("node", u64::from(node));
+            }
+        });
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.complete {
+            self.outcome = Outcome::ClientAbort;
+        }
+        let total = self.began.elapsed();
+        let source = self.provenance.source();
+        let metrics = &self.recorder.metrics;
+        metrics.in_flight.at(self.traffic).dec();
+        metrics.requests.at((self.traffic, self.form, self.outcome, source)).inc();
+        metrics.response.at((self.traffic, source)).observe_duration(total);
+        metrics.response_bytes.at((self.traffic, self.form)).inc_by(self.bytes);
+        self.asker.activity.request_ended();
+        self.write(total);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,86 @@
+//! The operator's command: one room per subcommand, each of which ends in one exit code.
+//!
+//! Results are on stdout, all else is on stderr; the codes are part of the interface.
+
+mod add;
+mod client;
+mod fleet;
+mod output;
+mod site;
+mod up;
+
+use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use telemetry::{Tasks, build_info};
+
+use crate::output::{Exit, Style};
+
+/// Longest wait for connections and threads when a command has ended.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Bifrost: serves content-addressed (IPFS) data to the web, every byte verified.
+#[derive(Debug, Parser)]
+#[command(name = "bifrost", version = VERSION.as_str(), after_help = output::EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start nodes and a gateway on this machine, with content to look at, until Ctrl-C.
+    Up(up::UpArgs),
+    /// Add files, folders and .car archives to a node, and print their CIDs.
+    Add(add::AddArgs),
+    /// Write the project's site to a folder.
+    #[command(hide = true)]
+    Site(site::SiteArgs),
+}
+
+/// Which build this is.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (version, commit) = (build_info::version(), build_info::commit());
+    let commit = commit.get(..12).unwrap_or(commit);
+    format!("{version} ({commit}, {})", build_info::profile())
+});
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(run(arguments.command));
+            runtime.shutdown_timeout(LEAVE_WITHIN);
+            code
+        }
+        Err(error) => failed(&format!("could not start: {error}"), Exit::Internal),
+    }
+}
+
+async fn run(command: Command) -> ExitCode {
+    let tasks = Tasks::new();
+    let code = match command {
+        Command::Up(args) => match up::run(args, &tasks).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Add(args) => match add::run(args, &tasks).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Site(args) => match site::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error.to_string(), Exit::Machine),
+        },
+    };
+    tasks.shutdown(Duration::ZERO).await;
+    code
+}
+
+fn failed(text: &str, exit: Exit) -> ExitCode {
+    output::note(&format!("{} {text}", Style::stderr().failure("bifrost:")));
+    exit.into()
+}

@@ -1,0 +1,257 @@
+//! `bifrost up`: a fleet on this machine, from nothing to pages, and back to nothing without loss.
+//!
+//! Nodes come first and are told of each other, then the project's site is imported, then gateways
+//! start: whoever gets an answer at all gets a good one. On the way out it is the other way round,
+//! so that a gateway that drains still has nodes to ask.
+
+use std::io::IsTerminal;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use telemetry::Tasks;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::fleet::Fleet;
+use crate::output::{self, Format, Style};
+
+mod bring_up;
+mod child;
+mod configs;
+mod error;
+mod layout;
+mod preflight;
+mod report;
+
+use bring_up::BringUp;
+use child::{Child, Event};
+pub(crate) use error::UpError;
+use layout::{BASE_PORT, BASE_PORT_RANGE, MEMBERS_MAX};
+use preflight::DataFolder;
+
+/// Events of children that may wait to be told.
+const EVENTS_WAITING_MAX: usize = 64;
+
+/// Which ports are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ports {
+    /// Those that follow from --base-port.
+    Fixed,
+    /// Free ones, chosen by the system.
+    Auto,
+}
+
+/// What `bifrost up` is told.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bifrost up                              two nodes and a gateway on http://127.0.0.1:8080
+  bifrost up --nodes 3 --gateways 2       a larger fleet
+  bifrost up --data /srv/bifrost          content and configs in another folder
+  bifrost up --base-port 18080            beside a fleet that runs already
+  bifrost up --ports auto --format json   for scripts: one line of JSON when all is ready
+  bifrost up --listen 0.0.0.0             gateways for other machines; all else stays on loopback
+
+Ports follow from --base-port P: gateway P, its admin P+1000, node i P+100+i, its admin P+1100+i,
+its peers P-3900+i. Configs are written to the data folder; one that you edit is kept. Ctrl-C
+drains gateways, then nodes; a second Ctrl-C stops everything at once.")]
+pub(crate) struct UpArgs {
+    /// Folder for configs, content and logs.
+    #[arg(long, value_name = "DIR", default_value = ".bifrost")]
+    data: PathBuf,
+    /// How many nodes.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = members())]
+    nodes: u16,
+    /// How many gateways.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = members())]
+    gateways: u16,
+    /// Address on which gateways listen for everybody.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    listen: IpAddr,
+    /// Make no connection beyond this machine.
+    #[arg(long)]
+    offline: bool,
+    /// Take this file as the config of its process, for this run: a name such as gateway-0 and a
+    /// path.
+    #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
+    config: Vec<(String, PathBuf)>,
+    /// The first gateway's port; the others follow from it.
+    #[arg(long, value_name = "PORT", default_value_t = BASE_PORT, value_parser = base_port())]
+    base_port: u16,
+    /// Which ports are used.
+    #[arg(long, value_enum, default_value_t = Ports::Fixed)]
+    ports: Ports,
+    /// How the addresses are printed once all is ready.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn members() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=i64::from(MEMBERS_MAX))
+}
+
+fn base_port() -> clap::builder::RangedI64ValueParser<u16> {
+    let (first, last) = (*BASE_PORT_RANGE.start(), *BASE_PORT_RANGE.end());
+    clap::value_parser!(u16).range(i64::from(first)..=i64::from(last))
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if name.starts_with("gateway-") || name.starts_with("node-") => {
+            let path = std::path::absolute(file).map_err(|error| format!("{file}: {error}"))?;
+            if !path.is_file() {
+                return Err(format!("{file}: no such file"));
+            }
+            Ok((name.to_owned(), path))
+        }
+        _ => Err("write it as gateway-0=FILE or node-0=FILE".to_owned()),
+    }
+}
+
+/// Runs `bifrost up` until it is told to stop.
+///
+/// # Errors
+/// As the variants of [`UpError`] say; nothing runs any more then.
+pub(crate) async fn run(args: UpArgs, tasks: &Tasks) -> Result<(), UpError> {
+    let mut signals = Signals::new()?;
+    let (sender, mut events) = mpsc::channel(EVENTS_WAITING_MAX);
+    let mut running = Running::default();
+    let steps = Steps::new(args.format == Format::Text);
+    let data = DataFolder::open(&args.data)?;
+    if let Some(warning) = &data.warning {
+        steps.note(&Style::stderr().warning(warning));
+    }
+    let mut bring_up = BringUp::new(&args, tasks, &data, sender, steps.clone())?;
+    let outcome = tokio::select! {
+        up = bring_up.all(&mut running) => up,
+        () = signals.next() => Err(UpError::Interrupted),
+    };
+    steps.clear();
+    let outcome = match outcome {
+        Ok(fleet) => {
+            output::result(&report::ready(&fleet, args.format, Style::stdout()));
+            watch(&mut signals, &mut events, &steps).await;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    Fleet::remove(&data.path);
+    let drained = drain(&mut running, &mut signals, &mut events, &steps).await;
+    outcome.and(drained)
+}
+
+/// Tells what happens to children until a signal comes.
+async fn watch(signals: &mut Signals, events: &mut mpsc::Receiver<Event>, steps: &Steps) {
+    loop {
+        tokio::select! {
+            () = signals.next() => return,
+            Some(event) = events.recv() => steps.note(&report::event(&event, Style::stderr())),
+        }
+    }
+}
+
+async fn drain(
+    running: &mut Running,
+    signals: &mut Signals,
+    events: &mut mpsc::Receiver<Event>,
+    steps: &Steps,
+) -> Result<(), UpError> {
+    let began = Instant::now();
+    let draining = async {
+        for (kind, children) in [("gateways", &running.gateways), ("nodes", &running.nodes)] {
+            if !children.is_empty() {
+                steps.begin(&format!("draining {kind} (Ctrl-C again stops everything at once)"));
+                futures::future::join_all(children.iter().map(Child::drain)).await;
+            }
+        }
+    };
+    tokio::pin!(draining);
+    loop {
+        tokio::select! {
+            () = &mut draining => break,
+            Some(event) = events.recv() => steps.note(&report::event(&event, Style::stderr())),
+            () = signals.next() => {
+                running.gateways.iter().chain(&running.nodes).for_each(Child::kill);
+                draining.await;
+                steps.clear();
+                return Err(UpError::Killed);
+            }
+        }
+    }
+    steps.clear();
+    if !running.nodes.is_empty() {
+        steps.note(&format!("stopped; drained in {:.1} s", began.elapsed().as_secs_f64()));
+    }
+    Ok(())
+}
+
+/// SIGINT and SIGTERM, which mean the same here.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, UpError> {
+        let listen = |kind| signal(kind).map_err(UpError::Signals);
+        let (interrupt, terminate) =
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The children that run.
+#[derive(Debug, Default)]
+struct Running {
+    gateways: Vec<Child>,
+    nodes: Vec<Child>,
+}
+
+/// Says how far things are: a spinner on terminals, plain lines elsewhere.
+#[derive(Debug, Clone)]
+struct Steps {
+    spinner: Option<ProgressBar>,
+    plain: bool,
+}
+
+impl Steps {
+    fn new(text: bool) -> Self {
+        let spinner = (text && std::io::stderr().is_terminal()).then(|| {
+            let spinner = ProgressBar::new_spinner();
+            spinner.enable_steady_tick(Duration::from_millis(100));
+            spinner
+        });
+        Self { plain: spinner.is_none(), spinner }
+    }
+
+    fn begin(&self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.set_message(text.to_owned()),
+            None if self.plain => output::note(text),
+            None => {}
+        }
+    }
+
+    fn note(&self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(|| output::note(text)),
+            None => output::note(text),
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Brings a fleet up: places, configs, processes in their order, and the site.
+//!
+//! Nothing is started before all that can be checked was checked.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::Method;
+use telemetry::Tasks;
+use tokio::sync::mpsc;
+
+use crate::client::{Client, Endpoint};
+use crate::fleet::{Fleet, Process, Site};
+use crate::site;
+use crate::up::child::{Child, Event, Spec, Started};
+use crate::up::configs::{self, GatewayPlan, NodePlan, Written};
+use crate::up::layout::Places;
+use crate::up::preflight::{self, DataFolder};
+use crate::up::{Ports, Running, Steps, UpArgs, UpError};
+
+/// The host of the project's site. Browsers take every name below `localhost` to this machine.
+const SITE_HOST: &str = "site.localhost";
+/// Longest silence of an admin listener.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Longest silence of a node while the site is imported.
+const IMPORT_SILENCE: Duration = Duration::from_secs(60);
+/// How long a process may take to become ready: a node reads its index first.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long a process may take to drain: the longest that processes give themselves, and some.
+const DRAIN_WITHIN: Duration = Duration::from_secs(75);
+
+/// What is known while the fleet comes up.
+pub(super) struct BringUp<'a> {
+    args: &'a UpArgs,
+    tasks: &'a Tasks,
+    data: PathBuf,
+    events: mpsc::Sender<Event>,
+    steps: Steps,
+    client: Client,
+    gateway_program: PathBuf,
+    node_program: PathBuf,
+    places: Places,
+}
+
+impl<'a> BringUp<'a> {
+    /// Finds programs and places, and checks that the places are free.
+    ///
+    /// # Errors
+    /// A program is missing, a config is bad, or a port is taken.
+    pub(super) fn new(
+        args: &'a UpArgs,
+        tasks: &'a Tasks,
+        data: &DataFolder,
+        events: mpsc::Sender<Event>,
+        steps: Steps,
+    ) -> Result<Self, UpError> {
+        let places = match args.ports {
+            Ports::Fixed => Places::fixed(args.base_port, args.listen, args.gateways, args.nodes),
+            Ports::Auto => {
+                Places::free(args.listen, args.gateways, args.nodes).map_err(UpError::NoPorts)?
+            }
+        };
+        let mut this = Self {
+            args,
+            tasks,
+            data: data.path.clone(),
+            events,
+            steps,
+            client: Client::new(tasks.clone(), SILENCE),
+            gateway_program: preflight::program("bifrost-gateway")?,
+            node_program: preflight::program("bifrost-node")?,
+            places,
+        };
+        this.unknown_names()?;
+        this.heed_edits()?;
+        this.check_ports()?;
+        Ok(this)
+    }
+
+    /// Refuses `--config` for a process that there is not.
+    fn unknown_names(&self) -> Result<(), UpError> {
+        let known = |name: &str| {
+            (0..self.places.gateways.len()).any(|index| name == gateway_name(index))
+                || (0..self.places.nodes.len()).any(|index| name == node_name(index))
+        };
+        match self.args.config.iter().find(|(name, _)| !known(name)) {
+            Some((name, _)) => Err(UpError::UnknownProcess(name.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the addresses of config files that the operator wrote.
+    fn heed_edits(&mut self) -> Result<(), UpError> {
+        let [http, admin] = configs::GATEWAY_KEYS;
+        for index in 0..self.places.gateways.len() {
+            let path = self.config_of(&gateway_name(index));
+            let place = &mut self.places.gateways[index];
+            [place.http, place.admin] =
+                configs::addresses(&path, [(http, place.http), (admin, place.admin)])?;
+        }
+        let [http, admin] = configs::NODE_KEYS;
+        for index in 0..self.places.nodes.len() {
+            let path = self.config_of(&node_name(index));
+            let place = &mut self.places.nodes[index];
+            [place.http, place.admin] =
+                configs::addresses(&path, [(http, place.http), (admin, place.admin)])?;
+        }
+        Ok(())
+    }
+
+    fn check_ports(&self) -> Result<(), UpError> {
+        for (index, place) in self.places.gateways.iter().enumerate() {
+            let name = gateway_name(index);
+            preflight::port(place.http, &format!("{name} (public)"), false)?;
+            preflight::port(place.admin, &format!("{name} (admin)"), false)?;
+        }
+        for (index, place) in self.places.nodes.iter().enumerate() {
+            let name = node_name(index);
+            preflight::port(place.http, &format!("{name} (for gateways)"), false)?;
+            preflight::port(place.admin, &format!("{name} (admin)"), false)?;
+            let swarm = (Ipv4Addr::LOCALHOST, place.swarm).into();
+            preflight::port(swarm, &format!("{name} (for peers)"), true)?;
+        }
+        Ok(())
+    }
+
+    fn config_of(&self, name: &str) -> PathBuf {
+        let given = self.args.config.iter().find(|(given, _)| given == name);
+        given.map_or_else(|| self.data.join(format!("{name}.yaml")), |(_, path)| path.clone())
+    }
+
+    /// Brings everything up and writes down what runs.
+    ///
+    /// # Errors
+    /// As the variants of [`UpError`] say; children that started are in `running`.
+    pub(super) async fn all(&mut self, running: &mut Running) -> Result<Fleet, UpError> {
+        let nodes = self.nodes(running).await?;
+        self.steps.begin("importing the project's site");
+        let root = self.site(&nodes).await?;
+        let gateways = self.gateways(running, &nodes, &root).await?;
+        let first = self.places.gateways[0].http;
+        let url = format!("http://{SITE_HOST}:{}/", first.port());
+        let fleet = Fleet { data: self.data.clone(), gateways, nodes, site: Site { url, root } };
+        fleet.write().map_err(|source| UpError::Folder { path: self.data.clone(), source })?;
+        Ok(fleet)
+    }
+
+    /// Starts the nodes one by one: each is told of those before it.
+    async fn nodes(&self, running: &mut Running) -> Result<Vec<Process>, UpError> {
+        let mut peers = Vec::new();
+        let mut nodes = Vec::new();
+        for (index, place) in self.places.nodes.iter().enumerate() {
+            let name = node_name(index);
+            let plan = NodePlan {
+                place: *place,
+                folder: self.data.join(&name),
+                peers: &peers,
+                offline: self.args.offline,
+                access_log: self.log_of(&format!("{name}.access")),
+            };
+            let process = self.process(&name, place.http, place.admin);
+            let child = self.start(&process, &self.node_program, &plan.body()).await?;
+            running.nodes.push(child);
+            peers.extend(self.addresses_of(&process).await?);
+            nodes.push(process);
+        }
+        Ok(nodes)
+    }
+
+    async fn gateways(
+        &self,
+        running: &mut Running,
+        nodes: &[Process],
+        site_root: &str,
+    ) -> Result<Vec<Process>, UpError> {
+        let urls: Vec<String> = nodes.iter().map(|node| node.url.clone()).collect();
+        let mut gateways = Vec::new();
+        for (index, place) in self.places.gateways.iter().enumerate() {
+            let name = gateway_name(index);
+            let plan = GatewayPlan {
+                place: *place,
+                nodes: &urls,
+                site_host: SITE_HOST,
+                site_root,
+                access_log: self.log_of(&format!("{name}.access")),
+            };
+            let process = self.process(&name, place.http, place.admin);
+            let child = self.start(&process, &self.gateway_program, &plan.body()).await?;
+            running.gateways.push(child);
+            gateways.push(process);
+        }
+        Ok(gateways)
+    }
+
+    /// Writes a config, starts its process, and waits until it is ready.
+    async fn start(&self, process: &Process, program: &Path, body: &str) -> Result<Child, UpError> {
+        let given = self.args.config.iter().any(|(name, _)| *name == process.name);
+        if !given && configs::write(&process.config, body)? == Written::Kept {
+            let path = process.config.display();
+            self.steps.note(&format!("{path} was edited and is used as it is"));
+        }
+        self.steps.begin(&format!("starting {}", process.name));
+        let mut started = Started::new(Spec {
+            name: process.name.clone(),
+            program: program.to_path_buf(),
+            config: process.config.clone(),
+            log: process.log.clone(),
+            admin: Endpoint::parse(&process.admin)?,
+            ready_within: READY_WITHIN,
+            drain_within: DRAIN_WITHIN,
+        })?;
+        started.ready(&self.client).await?;
+        Ok(started.watch(self.tasks, self.events.clone()))
+    }
+
+    /// The addresses at which a node's peers reach it.
+    async fn addresses_of(&self, node: &Process) -> Result<Vec<String>, UpError> {
+        let admin = Endpoint::parse(&node.admin)?;
+        let said = self.client.json(&admin, Method::GET, "/identity").await?;
+        let id = said["peer_id"].as_str().unwrap_or_default();
+        let addresses = said["addresses"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let whole = |address: &str| match address.contains("/p2p/") {
+            true => address.to_owned(),
+            false => format!("{address}/p2p/{id}"),
+        };
+        let found: Vec<String> =
+            addresses.iter().filter_map(|address| address.as_str().map(whole)).collect();
+        if id.is_empty() || found.is_empty() {
+            return Err(UpError::NoIdentity(node.name.clone()));
+        }
+        Ok(found)
+    }
+
+    /// Imports the project's site into every node and returns its root.
+    async fn site(&self, nodes: &[Process]) -> Result<String, UpError> {
+        let folder = self.data.join("site.generated");
+        site::rewrite(&folder)
+            .map_err(|source| UpError::Folder { path: folder.clone(), source })?;
+        let admins = nodes.iter().map(|node| Endpoint::parse(&node.admin));
+        let admins = admins.collect::<Result<Vec<_>, _>>()?;
+        let root = crate::add::folder(&folder, admins, IMPORT_SILENCE, self.tasks).await?;
+        Ok(root.to_string())
+    }
+
+    fn process(&self, name: &str, http: SocketAddr, admin: SocketAddr) -> Process {
+        // Nobody can open 0.0.0.0 in a browser.
+        let host = if http.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { http.ip() };
+        let shown = SocketAddr::new(host, http.port());
+        Process {
+            name: name.to_owned(),
+            url: format!("http://{shown}"),
+            admin: format!("http://{admin}"),
+            metrics: format!("http://{admin}/metrics"),
+            config: self.config_of(name),
+            log: self.log_of(name),
+        }
+    }
+
+    fn log_of(&self, name: &str) -> PathBuf {
+        self.data.join("logs").join(format!("{name}.log"))
+    }
+}
+
+fn gateway_name(index: usize) -> String {
+    format!("gateway-{index}")
+}
+
+fn node_name(index: usize) -> String {
+    format!("node-{index}")
+}

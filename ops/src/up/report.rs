@@ -1,0 +1,147 @@
+//! What `bifrost up` says: where everything is, what to do next, and what became of a child.
+
+use serde_json::json;
+
+use crate::fleet::{Fleet, Process};
+use crate::output::{Format, Style, Table};
+use crate::up::child::Event;
+
+/// What is printed once all is ready.
+pub(crate) fn ready(fleet: &Fleet, format: Format, style: Style) -> String {
+    match format {
+        Format::Text => text(fleet, style),
+        Format::Json => {
+            let mut line = json!(fleet);
+            line["event"] = json!("ready");
+            format!("{line}\n")
+        }
+    }
+}
+
+fn text(fleet: &Fleet, style: Style) -> String {
+    let mut open = Table::default();
+    open.row(["site", &fleet.site.url]);
+    let gateway = &fleet.gateways[0].url;
+    open.row(["", &format!("{gateway}/ipfs/{}/", fleet.site.root)]);
+    for gateway in &fleet.gateways {
+        open.row([&gateway.name, &format!("{}/ipfs/…", gateway.url)]);
+    }
+    let mut inside = Table::default();
+    inside.row(["", "for gateways", "admin", "metrics"]);
+    for Process { name, url, admin, metrics, .. } in &fleet.nodes {
+        inside.row([name, url, admin, metrics]);
+    }
+    for Process { name, admin, metrics, .. } in &fleet.gateways {
+        inside.row([name, "", admin, metrics]);
+    }
+    let mut files = Table::default();
+    for Process { name, config, log, .. } in fleet.gateways.iter().chain(&fleet.nodes) {
+        files.row([name, &config.display().to_string(), &log.display().to_string()]);
+    }
+    let add = match fleet.data.ends_with(".bifrost") {
+        true => "bifrost add PATH".to_owned(),
+        false => format!("bifrost add --data {} PATH", fleet.data.display()),
+    };
+    format!(
+        "\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n  {add}\n  open the CID that it prints as {gateway}/ipfs/CID\n  Ctrl-C drains and stops everything\n",
+        style.strong("Ready. Open in a browser:"),
+        open.render("  ", style),
+        style.strong("For the operator, on this machine only:"),
+        inside.render("  ", style),
+        style.strong("Configs and logs (access logs lie beside the logs):"),
+        files.render("  ", style),
+        style.strong("Next:"),
+    )
+}
+
+/// What became of a child.
+pub(crate) fn event(event: &Event, style: Style) -> String {
+    match event {
+        Event::Died { name, how, tail, again_in } => {
+            let pause = humantime::format_duration(*again_in);
+            let head = style.failure(&format!("{name} {how}; it is started again in {pause}"));
+            format!("{head}\n{}", tail.trim_end())
+        }
+        Event::Restarted { name } => style.warning(&format!("{name} was started again")),
+        Event::Killed { name, after } => {
+            let after = humantime::format_duration(*after);
+            style.warning(&format!("{name} had not drained after {after} and was killed"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fleet::Site;
+
+    fn fleet() -> Fleet {
+        let process = |name: &str, port: u16| Process {
+            name: name.to_owned(),
+            url: format!("http://127.0.0.1:{port}"),
+            admin: format!("http://127.0.0.1:{}", port + 1000),
+            metrics: format!("http://127.0.0.1:{}/metrics", port + 1000),
+            config: format!("/d/.bifrost/{name}.yaml").into(),
+            log: format!("/d/.bifrost/logs/{name}.log").into(),
+        };
+        Fleet {
+            data: "/d/.bifrost".into(),
+            gateways: vec![process("gateway-0", 8080)],
+            nodes: vec![process("node-0", 8180), process("node-1", 8181)],
+            site: Site { url: "http://site.localhost:8080/".into(), root: "bafyroot".into() },
+        }
+    }
+
+    const GOLDEN: &str = "
+Ready. Open in a browser:
+  site       http://site.localhost:8080/
+             http://127.0.0.1:8080/ipfs/bafyroot/
+  gateway-0  http://127.0.0.1:8080/ipfs/…
+
+For the operator, on this machine only:
+             for gateways           admin                  metrics
+  node-0     http://127.0.0.1:8180  http://127.0.0.1:9180  http://127.0.0.1:9180/metrics
+  node-1     http://127.0.0.1:8181  http://127.0.0.1:9181  http://127.0.0.1:9181/metrics
+  gateway-0                         http://127.0.0.1:9080  http://127.0.0.1:9080/metrics
+
+Configs and logs (access logs lie beside the logs):
+  gateway-0  /d/.bifrost/gateway-0.yaml  /d/.bifrost/logs/gateway-0.log
+  node-0     /d/.bifrost/node-0.yaml     /d/.bifrost/logs/node-0.log
+  node-1     /d/.bifrost/node-1.yaml     /d/.bifrost/logs/node-1.log
+
+Next:
+  bifrost add PATH
+  open the CID that it prints as http://127.0.0.1:8080/ipfs/CID
+  Ctrl-C drains and stops everything
+";
+
+    #[test]
+    fn the_table_is_as_it_was() {
+        assert_eq!(ready(&fleet(), Format::Text, Style::plain()), GOLDEN);
+    }
+
+    #[test]
+    fn the_line_of_json_is_one_line_and_has_every_url() {
+        let line = ready(&fleet(), Format::Json, Style::plain());
+        assert_eq!(line.lines().count(), 1);
+        let said: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
+        assert_eq!(said["event"], "ready");
+        assert_eq!(said["gateways"][0]["url"], "http://127.0.0.1:8080");
+        assert_eq!(said["nodes"][1]["admin"], "http://127.0.0.1:9181");
+        assert_eq!(said["site"]["root"], "bafyroot");
+    }
+
+    #[test]
+    fn a_death_is_told_with_the_end_of_the_log() {
+        let died = Event::Died {
+            name: "node-0".into(),
+            how: "was ended by signal 9".into(),
+            tail: "    last words\n".into(),
+            again_in: Duration::from_millis(500),
+        };
+        let text = "node-0 was ended by signal 9; it is started again in 500ms\n    last words";
+        assert_eq!(event(&died, Style::plain()), text);
+    }
+}
