@@ -77,7 +77,7 @@ pub(crate) struct Cache<P, F> {
     often: Moka<Multihash, Block>,
     /// Blocks that came last.
     window: Moka<Multihash, Block>,
-    plans: Moka<Box<str>, Arc<P>>,
+    plans: Moka<Arc<str>, Arc<P>>,
     failures: Moka<Multihash, (F, Instant)>,
     metrics: Metrics,
 }
@@ -95,7 +95,7 @@ where
             window: blocks(config.window_bytes, EvictionPolicy::lru()),
             plans: Moka::builder()
                 .max_capacity(config.plan_bytes.as_u64())
-                .weigher(|path: &Box<str>, plan: &Arc<P>| weight(path.len() + plan.weight()))
+                .weigher(|path: &Arc<str>, plan: &Arc<P>| weight(path.len() + plan.weight()))
                 .build(),
             failures: Moka::builder().max_capacity(FAILURES_MAX).time_to_live(longest).build(),
             metrics,

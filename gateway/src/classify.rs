@@ -11,13 +11,11 @@ use ipfs::trustless::{CarOptions, Format, TrustlessError, Wanted};
 
 mod conditional;
 mod hosts;
-mod ids;
 mod range;
 
 pub(crate) use conditional::etag_matches;
 pub use hosts::{AnyHost, Config, Site};
 pub(crate) use hosts::{Hosts, Place, SiteRoot};
-pub(crate) use ids::{Trace, request_id};
 pub(crate) use range::{ByteRange, RangeError, entity_bytes};
 
 use crate::outcome::{Form, Traffic};
@@ -41,7 +39,9 @@ pub(crate) enum AskError {
     #[error("the request's path and query are longer than {URI_BYTES_MAX} bytes")]
     UriTooLong,
     /// The header fields are larger or more than is read.
-    #[error("the request has more than {HEADER_FIELDS_MAX} header fields or {HEADER_BYTES_MAX} bytes of them")]
+    #[error(
+        "the request has more than {HEADER_FIELDS_MAX} header fields or {HEADER_BYTES_MAX} bytes of them"
+    )]
     HeadersTooLarge,
     /// The host is missing, given twice, or not a host.
     #[error("the request names no host, or several, or something that is not one")]

@@ -22,6 +22,8 @@ pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
 pub struct Config {
     /// The public listener and the times of a request.
     pub server: ServerConfig,
+    /// The admin listener.
+    pub admin: telemetry::admin::Config,
     /// Connections.
     pub accept: AcceptConfig,
     /// Hosts and sites. Can be reloaded.
@@ -38,6 +40,10 @@ pub struct Config {
     pub render: RenderConfig,
     /// The access log.
     pub access: telemetry::access::Config,
+    /// The log. Its level can be reloaded.
+    pub log: telemetry::log::Config,
+    /// Traces.
+    pub trace: telemetry::trace::Config,
 }
 
 /// The public listener and the times of a request.

@@ -82,9 +82,7 @@ impl Error {
             Outcome::Limited => StatusCode::TOO_MANY_REQUESTS,
             Outcome::NoProviders | Outcome::NameUnresolved => StatusCode::BAD_GATEWAY,
             Outcome::Unreachable | Outcome::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Outcome::UpstreamFault if failure == Some(Failure::BadBytes) => {
-                StatusCode::BAD_GATEWAY
-            }
+            Outcome::UpstreamFault if failure == Some(Failure::BadBytes) => StatusCode::BAD_GATEWAY,
             Outcome::UpstreamFault | Outcome::Overload => StatusCode::SERVICE_UNAVAILABLE,
             Outcome::BadContent
             | Outcome::Internal
@@ -98,12 +96,13 @@ impl Error {
     /// When it is worth to try again, if that may go better.
     pub(crate) fn retry_after(&self, no_providers_ttl: Duration) -> Option<Duration> {
         let outcome = self.outcome();
-        match self {
-            Error::Limit(LimitError::Full(pause) | LimitError::ClientShare(pause)) => Some(*pause),
-            _ if outcome == Outcome::NoProviders => Some(no_providers_ttl.max(RETRY_AFTER)),
-            _ if outcome == Outcome::UpstreamFault => Some(Duration::from_secs(5)),
-            _ => outcome.is_passing().then_some(RETRY_AFTER),
+        if let Error::Limit(LimitError::Full(pause) | LimitError::ClientShare(pause)) = self {
+            return Some(*pause);
         }
+        if outcome == Outcome::NoProviders {
+            return Some(no_providers_ttl.max(RETRY_AFTER));
+        }
+        outcome.is_passing().then_some(RETRY_AFTER)
     }
 
     /// The fetch that failed, if one did.

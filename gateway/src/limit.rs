@@ -160,9 +160,7 @@ impl Drop for Permit {
 fn prefix(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => {
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
-        }
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
@@ -207,8 +205,7 @@ mod tests {
     fn loopback_is_exempt_and_a_v6_prefix_is_one_client() {
         let limit = limit(Config { per_client_max: 1, ..Config::default() });
         let local = SocketAddr::from(([127, 0, 0, 1], 1));
-        let _local: Vec<_> =
-            (0..9).map(|_| limit.admit(&ASKED, local).expect("exempt")).collect();
+        let _local: Vec<_> = (0..9).map(|_| limit.admit(&ASKED, local).expect("exempt")).collect();
         let address = |text: &str| SocketAddr::new(text.parse().expect("an address"), 1);
         let _one = limit.admit(&ASKED, address("2001:db8::1")).expect("the first");
         assert!(limit.admit(&ASKED, address("2001:db8::2")).is_err());

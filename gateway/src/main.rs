@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,6 +10,8 @@ use clap::Parser;
 use gateway::config::Config;
 use gateway::server::{Server, Surroundings};
 use telemetry::access::AccessLog;
+use telemetry::admin::{Admin, NoRoutes, Shown};
+use telemetry::log::LogLevel;
 use telemetry::metrics::Registry;
 use telemetry::{Drain, Process, Tasks};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,13 +24,16 @@ const TASKS_END: Duration = Duration::from_secs(5);
 
 /// Serves content-addressed data over HTTP and proves every byte of it.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Examples:
+#[command(
+    version,
+    after_help = "Examples:
   bifrost-gateway --config gateway.yaml
   bifrost-gateway --set server.listen=127.0.0.1:8080 \\
       --set 'upstream.nodes=[{url: \"http://127.0.0.1:8180\"}]'
   BIFROST_CACHE__BLOCK_BYTES=1GiB bifrost-gateway --config gateway.yaml --check-config
 
-Signals: SIGTERM and SIGINT drain and end; SIGHUP reads the configuration again.")]
+Signals: SIGTERM and SIGINT drain and end; SIGHUP reads the configuration again."
+)]
 struct Arguments {
     /// The configuration file, in YAML; every key has a default.
     #[arg(long, env = "BIFROST_CONFIG")]
@@ -69,6 +75,17 @@ async fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
     let registry = Registry::new();
     registry.describe_process(Process::Gateway);
     tasks.register(&registry);
+    let shows = telemetry::install(&config.log, &config.trace, Process::Gateway)?;
+    shows.register(&registry);
+    let shown = Shown {
+        process: Process::Gateway,
+        registry: registry.clone(),
+        drain: drain.clone(),
+        tasks: tasks.clone(),
+        level: Some(shows.level().clone()),
+    };
+    let admin = Admin::start(&config.admin, shown, Arc::new(NoRoutes)).await?;
+    tracing::info!(address = %admin, "admin listener is up");
     let access = AccessLog::start(&config.access, &registry).context("access log")?;
     let around = Surroundings {
         tasks: tasks.clone(),
@@ -77,10 +94,11 @@ async fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
         access: access.clone(),
     };
     let server = Server::start(config, around).await?;
-    until_told(&arguments, &server, &access).await?;
+    until_told(&arguments, &server, &access, shows.level()).await?;
     let finished = server.drain().await;
     let left = tasks.shutdown(TASKS_END).await;
     let logged = access.close(TASKS_END);
+    shows.shutdown(TASKS_END).await;
     let clean = finished && left.is_empty() && logged;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -90,6 +108,7 @@ async fn until_told(
     arguments: &Arguments,
     server: &Server,
     access: &AccessLog,
+    level: &LogLevel,
 ) -> anyhow::Result<()> {
     let mut end = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
@@ -100,7 +119,10 @@ async fn until_told(
             _ = interrupt.recv() => return Ok(()),
             _ = reload.recv() => {
                 access.reopen();
-                let reloaded = arguments.load().and_then(|config| Ok(server.reload(&config)?));
+                let reloaded = arguments.load().and_then(|config| {
+                    server.reload(&config)?;
+                    Ok(level.set(&config.log.level)?)
+                });
                 if let Err(error) = reloaded {
                     tracing::error!(%error, "configuration was not taken over");
                 }

@@ -143,10 +143,8 @@ impl Metrics {
 impl RequestMetrics {
     fn new(r: &Registry) -> Self {
         Self {
-            requests: r.counter_family(
-                "bifrost_gateway_requests_total",
-                "Requests, by how they ended.",
-            ),
+            requests: r
+                .counter_family("bifrost_gateway_requests_total", "Requests, by how they ended."),
             first_byte: r.histogram_family(
                 "bifrost_gateway_first_byte_seconds",
                 "Time from the last byte of the head to the first byte of the answer.",
@@ -161,10 +159,8 @@ impl RequestMetrics {
                 "bifrost_gateway_response_bytes_total",
                 "Bytes of answers' bodies.",
             ),
-            in_flight: r.gauge_family(
-                "bifrost_gateway_in_flight",
-                "Requests that are being answered.",
-            ),
+            in_flight: r
+                .gauge_family("bifrost_gateway_in_flight", "Requests that are being answered."),
             panics: r.counter(
                 "bifrost_gateway_request_panics_total",
                 "Panics that were caught while answering.",
@@ -241,18 +237,11 @@ impl UpstreamMetrics {
     fn new(r: &Registry) -> Self {
         let places: Vec<String> = (0..NODES_MAX).map(|place| place.to_string()).collect();
         let counters = |name: &str, help: &str| r.counter_list(name, help, "node", &places);
-        let requests = counters(
-            "bifrost_gateway_pool_requests_total",
-            "Requests sent to a node.",
-        );
-        let failures = counters(
-            "bifrost_gateway_pool_failures_total",
-            "Requests that a node failed.",
-        );
-        let ejections = counters(
-            "bifrost_gateway_pool_ejections_total",
-            "Times that a node was left alone.",
-        );
+        let requests = counters("bifrost_gateway_pool_requests_total", "Requests sent to a node.");
+        let failures =
+            counters("bifrost_gateway_pool_failures_total", "Requests that a node failed.");
+        let ejections =
+            counters("bifrost_gateway_pool_ejections_total", "Times that a node was left alone.");
         let unverified = counters(
             "bifrost_gateway_unverified_bytes_total",
             "Bytes from a node that were not the block that was asked for.",

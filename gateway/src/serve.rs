@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use telemetry::metrics::Label;
+use telemetry::trace::{RequestId, TraceContext};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -28,8 +29,6 @@ use crate::render::{self, Rendered};
 use crate::resolve::{Plan, PlanError, Way};
 use crate::stream::{Asker, Body, Content, Record, Recorder};
 use crate::upstream::{Failure, FetchError};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The rooms, in the order of the line.
 pub(crate) struct Gateway {
@@ -128,7 +127,7 @@ impl Gateway {
             path,
             only_if_cached: ask.only_if_cached,
             request_id: asker.request_id.clone(),
-            traceparent: asker.trace.header(),
+            traceparent: Some(asker.trace.child().header_value()),
         };
         self.blocks.reader(origin, deadline, Arc::clone(&record.provenance))
     }
@@ -169,8 +168,9 @@ impl Answer for Gateway {
         let (parts, _) = request.into_parts();
         let asker = Asker {
             activity: Arc::clone(from),
-            request_id: classify::request_id(&parts.headers),
-            trace: classify::Trace::of(&parts.headers),
+            request_id: RequestId::of(&parts.headers).header_value(),
+            trace: TraceContext::from_headers(&parts.headers)
+                .map_or_else(|| TraceContext::root(false), TraceContext::child),
         };
         let mut record =
             Record::begin(&self.recorder, asker, parts.method.clone(), parts.uri.clone());
@@ -227,17 +227,14 @@ fn headers_for_all(headers: &mut HeaderMap, record: &Record) {
         Source::None => None,
         Source::Hit => Some("bifrost-gateway; hit"),
         Source::Pool => Some("bifrost-node; hit, bifrost-gateway; fwd=miss"),
-        Source::Network => {
-            Some("bifrost-node; fwd=miss, bifrost-gateway; fwd=miss")
-        }
+        Source::Network => Some("bifrost-node; fwd=miss, bifrost-gateway; fwd=miss"),
     };
     if let Some(status) = status {
         headers.insert(HeaderName::from_static("cache-status"), fixed(status));
     }
-    headers.insert(REQUEST_ID, record.asker().request_id.clone());
-    if let Some(traceparent) = record.asker().trace.header() {
-        headers.insert(HeaderName::from_static("traceparent"), traceparent);
-    }
+    headers.insert(RequestId::HEADER, record.asker().request_id.clone());
+    let traceparent = record.asker().trace.header_value();
+    headers.insert(HeaderName::from_static("traceparent"), traceparent);
 }
 
 /// The time of the first byte ran out.

@@ -80,9 +80,8 @@ impl Server {
         let bind = |source| ServerError::Bind { address: config.server.listen, source };
         let hosts = hosts(&config)?;
         let metrics = Metrics::new(&around.registry);
-        let pool =
-            Pool::new(config.upstream.clone(), None, &around.tasks, &metrics.upstream)
-                .map_err(ServerError::Config)?;
+        let pool = Pool::new(config.upstream.clone(), None, &around.tasks, &metrics.upstream)
+            .map_err(ServerError::Config)?;
         let pool: Shared = Arc::new(ArcSwap::from_pointee(pool));
         let listener = TcpListener::bind(config.server.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;

@@ -22,7 +22,7 @@ mod pool;
 
 pub(crate) use attempt::Ask;
 use attempt::{Answer, Miss};
-pub(crate) use failure::{FetchError, Failure};
+pub(crate) use failure::{Failure, FetchError};
 pub(crate) use pool::{Pool, Shared};
 
 use crate::outcome::Source;

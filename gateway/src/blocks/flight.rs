@@ -78,11 +78,7 @@ impl Ticket {
 
 impl Flights {
     /// Joins the fetch of this key; `start` is called with its other end when there is none.
-    pub(super) fn join(
-        self: &Arc<Self>,
-        key: Key,
-        start: impl FnOnce(Landing),
-    ) -> Ticket {
+    pub(super) fn join(self: &Arc<Self>, key: Key, start: impl FnOnce(Landing)) -> Ticket {
         let mut flying = self.flying.lock();
         if let Some(flight) = flying.get(&key) {
             return ticket(flight);

@@ -64,7 +64,11 @@ impl Pull {
                     let reader = self.reader.clone();
                     let streaming = self.streaming;
                     self.pending = Some(Box::pin(async move {
-                        if streaming { reader.get_next(front).await } else { reader.get(front).await }
+                        if streaming {
+                            reader.get_next(front).await
+                        } else {
+                            reader.get(front).await
+                        }
                     }));
                     self.ahead.look(&mut self.walk, &self.reader, true);
                     return self.poll_next(cx);

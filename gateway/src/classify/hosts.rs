@@ -153,9 +153,7 @@ fn authority(parts: &Parts) -> Result<&[u8], AskError> {
 fn is_plain(authority: &[u8]) -> bool {
     !authority.is_empty()
         && authority.len() <= HOST_BYTES_MAX + 6
-        && authority
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte))
+        && authority.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte))
 }
 
 /// The host of an authority: lower-case, without its port and trailing dot.
@@ -195,8 +193,7 @@ mod tests {
     const ROOT: &str = "/ipfs/bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
 
     fn hosts(loopback: bool) -> Hosts {
-        let site =
-            Site { host: "Docs.example".into(), root: format!("{ROOT}/"), ttl: site_ttl() };
+        let site = Site { host: "Docs.example".into(), root: format!("{ROOT}/"), ttl: site_ttl() };
         let config =
             Config { gateways: vec!["gw.example".into()], sites: vec![site], ..Config::default() };
         Hosts::new(&config, loopback).expect("a valid config")

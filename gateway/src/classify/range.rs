@@ -48,9 +48,7 @@ impl ByteRange {
     /// The range in a file of `size` bytes, or `None` when it holds none of them.
     pub(crate) fn within(self, size: u64) -> Option<Range<u64>> {
         let range = match self {
-            ByteRange::From(from, to) => {
-                from..to.map_or(size, |to| to.saturating_add(1).min(size))
-            }
+            ByteRange::From(from, to) => from..to.map_or(size, |to| to.saturating_add(1).min(size)),
             ByteRange::Last(count) => size.saturating_sub(count)..size,
         };
         (range.start < range.end).then_some(range)

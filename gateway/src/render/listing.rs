@@ -179,7 +179,9 @@ impl ListingPieces {
         while rows.len() < BATCH_BYTES {
             let Some(entry) = self.listing.next_entry() else { break };
             if self.left == 0 {
-                rows.push_str("<tr><td colspan=\"3\">There are more entries than this page lists. ");
+                rows.push_str(
+                    "<tr><td colspan=\"3\">There are more entries than this page lists. ",
+                );
                 rows.push_str("Their own paths work, and <code>?format=car</code> has all.");
                 rows.push_str("</td></tr>\n</tbody>\n</table>\n</body>\n</html>\n");
                 self.ended = true;
@@ -243,7 +245,8 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_text() {
-        for name in ["\"><img src=x onerror=alert(1)>", "javascript:alert(1)", "a' onclick='b", "<"] {
+        for name in ["\"><img src=x onerror=alert(1)>", "javascript:alert(1)", "a' onclick='b", "<"]
+        {
             let row = row(&listed(name), false).expect("a row");
             assert!(!row.contains("<img"), "{row}");
             assert!(!row.contains("href=\"javascript:"), "{row}");

@@ -79,9 +79,9 @@ pub(super) fn by_content(bytes: &[u8]) -> HeaderValue {
         return HeaderValue::from_static(media);
     }
     let text = head.trim_ascii_start();
-    let is_html = HTML.iter().any(|tag| {
-        text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag))
-    });
+    let is_html = HTML
+        .iter()
+        .any(|tag| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)));
     HeaderValue::from_static(match () {
         () if is_html => "text/html",
         () if is_text(head) => "text/plain; charset=utf-8",

@@ -12,12 +12,16 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use ipfs::Cid;
 use ipfs::trustless::{Phase, Retrieval};
 use serde::Serialize;
+use telemetry::metrics::Label;
+
+mod words;
+
+use words::{Words, words};
 
 use super::{NOSNIFF, Rendered};
 use crate::classify::OwnPage;
 use crate::outcome::Outcome;
 use crate::stream::Content;
-use telemetry::metrics::Label;
 
 /// What our own pages may do: show themselves.
 pub(crate) const CONTENT_SECURITY_POLICY: &str =
@@ -206,124 +210,12 @@ fn stage(state: Retrieval) -> String {
         Phase::Store => "looked into the node's own store".to_owned(),
         Phase::Providers => "searched for peers that provide it, and found none".to_owned(),
         Phase::Connecting => format!("found {providers} providers, and could connect to none"),
-        Phase::Data => format!(
-            "found {providers} providers, connected to {connected}, and none delivered it"
-        ),
+        Phase::Data => {
+            format!("found {providers} providers, connected to {connected}, and none delivered it")
+        }
         Phase::Done => format!("finished, with {providers} providers found"),
     };
     format!("{text} ({seconds:.1} s)")
-}
-
-/// What is said about an outcome.
-struct Words {
-    title: &'static str,
-    /// What happened; empty where only the cause can say.
-    what: &'static str,
-    side: &'static str,
-    steps: &'static [&'static str],
-}
-
-const CLIENT: &str = "the request";
-const NETWORK: &str = "the network: this gateway works, the content is not to be had";
-const OURS: &str = "this gateway's side";
-const CONTENT: &str = "the content itself";
-
-fn words(outcome: Outcome, status: StatusCode) -> Words {
-    match outcome {
-        Outcome::NotFound => Words {
-            title: "Not found",
-            what: "",
-            side: CLIENT,
-            steps: &["Check the path: names are case-sensitive.", "Go up to the folder and look."],
-        },
-        Outcome::Blocked => Words {
-            title: "Blocked",
-            what: "This content is blocked here.",
-            side: "the policy of this gateway",
-            steps: &["Write to the operator if you think that this is a mistake."],
-        },
-        Outcome::Limited => Words {
-            title: "Too many requests",
-            what: "There are as many requests from your address as one client may have.",
-            side: CLIENT,
-            steps: &["Ask for fewer things at a time.", "Wait as long as Retry-After says."],
-        },
-        Outcome::NoProviders => Words {
-            title: "Nobody has this content",
-            what: "The search finished, and nobody on the network offers this content.",
-            side: NETWORK,
-            steps: &[
-                "Check the address: a single wrong letter names other content.",
-                "If it is yours, see that your node is online and announces it.",
-                "Try again later: whoever has it may come back.",
-            ],
-        },
-        Outcome::Unreachable => Words {
-            title: "Nobody delivered this content",
-            what: "Somebody is known to have this content, and nobody delivered it in time.",
-            side: NETWORK,
-            steps: &[
-                "Try again: the search goes on from where it was.",
-                "If it is yours, see that your node can be reached from outside.",
-            ],
-        },
-        Outcome::NameUnresolved => Words {
-            title: "The name leads nowhere",
-            what: "No valid record was found for this name.",
-            side: "the name's records",
-            steps: &["Publish the name again.", "Try again later."],
-        },
-        Outcome::BadContent => Words {
-            title: "The content is malformed",
-            what: "The bytes are what the address names, but they are not well formed.",
-            side: CONTENT,
-            steps: &["?format=raw gives the block as it is.", "Tell whoever made it."],
-        },
-        Outcome::Timeout => Words {
-            title: "It took too long",
-            what: "Our nodes did not answer in the time that a request has.",
-            side: OURS,
-            steps: &["Try again.", "If it lasts, tell the operator the request's id."],
-        },
-        Outcome::UpstreamFault => Words {
-            title: "Our nodes failed",
-            what: "None of this gateway's nodes could give this content, or what they gave was not it.",
-            side: OURS,
-            steps: &["Try again.", "If it lasts, tell the operator the request's id."],
-        },
-        Outcome::Overload => Words {
-            title: "Too busy",
-            what: "This gateway is serving as many requests as it can.",
-            side: OURS,
-            steps: &["Wait as long as Retry-After says, and try again."],
-        },
-        Outcome::ClientError => client_words(status),
-        Outcome::Internal
-        | Outcome::Truncated
-        | Outcome::Ok
-        | Outcome::NotModified
-        | Outcome::ClientAbort => Words {
-            title: "Something broke",
-            what: "This gateway met a fault of its own.",
-            side: OURS,
-            steps: &["Try again.", "If it lasts, tell the operator the request's id."],
-        },
-    }
-}
-
-fn client_words(status: StatusCode) -> Words {
-    let (title, steps): (_, &[&str]) = match status.as_u16() {
-        405 => ("Method not allowed", &["Use GET, HEAD or OPTIONS."]),
-        406 => ("Not in this form", &["Use ?format=raw or ?format=car."]),
-        412 => ("Not at hand", &["Leave out only-if-cached to have it fetched."]),
-        414 => ("Address too long", &["Ask with a shorter path or query."]),
-        416 => ("Range outside of the content", &["Ask for a range within its size."]),
-        421 => ("This host is not served here", &["Check the name of the host."]),
-        431 => ("Header too large", &["Send fewer or smaller header fields."]),
-        501 => ("Not supported", &["Use ?format=raw or ?format=car."]),
-        _ => ("Bad request", &["Check the address: it is not one that can be asked."]),
-    };
-    Words { title, what: "", side: CLIENT, steps }
 }
 
 /// A page of the gateway itself.

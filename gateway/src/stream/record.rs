@@ -10,12 +10,12 @@ use http::{HeaderValue, Method, StatusCode, Uri};
 use ipfs::Cid;
 use telemetry::access::AccessLog;
 use telemetry::metrics::Label;
+use telemetry::trace::TraceContext;
 use tracing::warn;
 
 use super::StreamError;
 use crate::accept::Activity;
 use crate::blocks::Provenance;
-use crate::classify::Trace;
 use crate::limit::Permit;
 use crate::metrics::RequestMetrics;
 use crate::outcome::{Form, Outcome, Traffic};
@@ -37,7 +37,7 @@ pub(crate) struct Asker {
     /// The id that the answer carries too.
     pub(crate) request_id: HeaderValue,
     /// The trace that it is part of.
-    pub(crate) trace: Trace,
+    pub(crate) trace: TraceContext,
 }
 
 /// What is noted of one request.
@@ -142,7 +142,7 @@ impl Record {
         let namespace = if self.root.is_some() { "ipfs" } else { "-" };
         self.recorder.access.write(|line| {
             line.str("req_id", self.asker.request_id.to_str().unwrap_or("-"));
-            line.opt("trace_id", self.asker.trace.trace_id());
+            line.str("trace_id", &self.asker.trace.trace_id());
             line.show("client", &self.asker.activity.client().ip());
             line.str("method", self.method.as_str());
             line.str("path", self.uri.path());

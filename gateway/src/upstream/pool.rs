@@ -49,9 +49,7 @@ impl Pool {
             });
             nodes.push(match known {
                 Some(known) => Arc::clone(known),
-                None => {
-                    Arc::new(Node::new(index, node, &config, tasks, metrics.node(index))?)
-                }
+                None => Arc::new(Node::new(index, node, &config, tasks, metrics.node(index))?),
             });
         }
         let budget = Budget::new(&config, metrics.clone());

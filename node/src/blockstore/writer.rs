@@ -360,14 +360,18 @@ impl Writer {
         self.checkpoint_at = None;
     }
 
+    /// Takes note of blocks that were found rotten; one may have been stored anew since then.
     fn gather_rotten(&mut self) {
         let rotten = std::mem::take(&mut *self.shared.rotten.lock());
-        self.changes.extend(rotten.into_iter().map(|key| Change { key, to: None }));
+        let table = &self.shared.table;
+        let change = |key: Box<[u8]>| Change { to: table.find(table.key_of(&key)), key };
+        self.changes.extend(rotten.into_iter().map(change));
     }
 
     /// Refuses writes while checkpoints fail and too many changes wait for one.
     fn check_overdue(&mut self) -> Result<(), StoreError> {
-        let most = self.shared.config.checkpoint_changes_max.max(1024) * OVERDUE_FACTOR;
+        let most =
+            self.shared.config.checkpoint_changes_max.max(1024).saturating_mul(OVERDUE_FACTOR);
         if self.changes.len() < most { Ok(()) } else { Err(StoreError::DiskFull) }
     }
 

@@ -72,7 +72,7 @@ impl Adder {
                 Err(error) => first = first.or(Some(error)),
             }
         }
-        Err(first.map_or(AddError::TooFewNodes { asked: replicas, nodes: 0 }, AddError::Client))
+        Err(first.map_or(AddError::TooFewNodes { asked: replicas, nodes: 0 }, AddError::of_search))
     }
 
     /// Imports into the first node.

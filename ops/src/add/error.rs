@@ -61,6 +61,9 @@ pub(crate) enum AddError {
     /// A node could not be talked to.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The URL is not that of an admin listener.
+    #[error("{0} is no admin listener: those of `bifrost up` are on the ports from 9180 on")]
+    NotAdmin(String),
     /// A node took the content and then said that it failed.
     #[error("{node} did not store it: {text}{}", disk_advice(.text))]
     NotStored {
@@ -122,14 +125,31 @@ impl AddError {
             | AddError::Read { .. }
             | AddError::Car { .. }
             | AddError::NoRoots(_) => Exit::Input,
-            AddError::NameTaken(_) | AddError::NoName(_) | AddError::TooFewNodes { .. } => {
-                Exit::Usage
-            }
+            AddError::NameTaken(_)
+            | AddError::NoName(_)
+            | AddError::NotAdmin(_)
+            | AddError::TooFewNodes { .. } => Exit::Usage,
             AddError::Fleet(error) => error.exit(),
             AddError::Client(error) => client_exit(error),
             AddError::NotStored { .. } => Exit::Refused,
             AddError::NotReplicated { .. } => Exit::NotReplicated,
             AddError::OtherRoot { .. } | AddError::Stopped | AddError::Task(_) => Exit::Internal,
+        }
+    }
+
+    /// The same error, in the words of a node that could not be found.
+    pub(crate) fn of_search(error: ClientError) -> Self {
+        match error {
+            ClientError::Status { url, status: StatusCode::NOT_FOUND, .. } => {
+                AddError::NotAdmin(url)
+            }
+            other @ (ClientError::BadUrl(_)
+            | ClientError::NotRunning(_)
+            | ClientError::Connect { .. }
+            | ClientError::Silent { .. }
+            | ClientError::Broken { .. }
+            | ClientError::Status { .. }
+            | ClientError::Garbled { .. }) => AddError::Client(other),
         }
     }
 
@@ -139,7 +159,7 @@ impl AddError {
             ClientError::Status { url, status, text } => {
                 let text = match status {
                     StatusCode::NOT_FOUND => {
-                        "it has no import: name a node's admin listener, not its public one"
+                        "it takes no imports: it is a gateway's admin listener, name a node's"
                             .to_owned()
                     }
                     StatusCode::INSUFFICIENT_STORAGE => format!("disk full: {text}"),

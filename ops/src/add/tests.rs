@@ -214,6 +214,20 @@ async fn what_cannot_be_content_is_named_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_as_long_as_it_was_is_refused() {
+    let tasks = Tasks::new();
+    let node = PlayedNode::start(&tasks, None).await;
+    let adder = adder(&tasks, &[&node], None).await;
+    // The system says that it is empty, and yet there is something to read.
+    let growing = Path::new("/proc/self/status");
+    let error = import(&adder, one(growing), true).await.expect_err("it is refused");
+    assert!(matches!(&error, AddError::Changed(path) if path == growing), "{error}");
+    assert!(node.is_empty());
+    let refused = node.seen.lock().expect("no test panics in it").refused.clone();
+    assert!(refused.is_none_or(|why| why.starts_with("cut")), "it did not end like a whole one");
+}
+
+#[tokio::test]
 async fn a_car_is_passed_on_and_a_cut_or_forged_one_stores_nothing() {
     let tasks = Tasks::new();
     let node = PlayedNode::start(&tasks, None).await;

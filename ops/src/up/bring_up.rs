@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::client::{Client, Endpoint};
 use crate::fleet::{Fleet, Process, Site};
 use crate::site;
-use crate::up::child::{Child, Event, Spec, Started};
+use crate::up::child::{self, Child, Event, Spec, Started};
 use crate::up::configs::{self, GatewayPlan, NodePlan, Written};
 use crate::up::layout::Places;
 use crate::up::preflight::{self, DataFolder};
@@ -72,6 +72,12 @@ impl<'a> BringUp<'a> {
             node_program: preflight::program("bifrost-node")?,
             places,
         };
+        for variable in child::overrides() {
+            let variable = variable.display();
+            this.steps.note(&format!(
+                "{variable} is not passed on: not every process has such a key; edit a config"
+            ));
+        }
         this.unknown_names()?;
         this.heed_edits()?;
         this.check_ports()?;

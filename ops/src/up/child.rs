@@ -4,6 +4,7 @@
 //! alone and the order of the drain is ours. A child that dies is told with the end of its log and
 //! started again after a pause that doubles; only the first start is final when it fails.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -227,7 +228,11 @@ fn start(spec: &Spec) -> Result<Process, UpError> {
     }
     let log = File::options().create(true).append(true).open(&spec.log).map_err(failed)?;
     let other = log.try_clone().map_err(failed)?;
-    Command::new(&spec.program)
+    let mut command = Command::new(&spec.program);
+    for variable in overrides() {
+        command.env_remove(variable);
+    }
+    command
         .arg("--config")
         .arg(&spec.config)
         .stdin(Stdio::null())
@@ -237,6 +242,17 @@ fn start(spec: &Spec) -> Result<Process, UpError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|source| UpError::Start { program: spec.program.clone(), source })
+}
+
+/// Variables that override a key of one kind of process, and which the other kind would refuse.
+pub(crate) fn overrides() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_override(name)).collect()
+}
+
+fn is_override(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b"BIFROST_") && name.windows(2).any(|pair| pair == b"__")
 }
 
 fn signal(process: &Process, signal: Signal) {

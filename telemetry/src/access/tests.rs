@@ -1,3 +1,5 @@
+//! What holds of access log lines, on files and on sinks that fail.
+
 use std::fs;
 use std::io::Write;
 use std::sync::mpsc;

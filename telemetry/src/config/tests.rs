@@ -1,3 +1,5 @@
+//! What holds of configurations, and what their refusals say.
+
 use std::io::Write;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What holds of series and labels.
+
 use std::time::Duration;
 
 use super::*;

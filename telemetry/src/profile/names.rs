@@ -6,15 +6,34 @@
 
 /// The name of a function with its module.
 pub(super) fn qualified(name: &str, file: &str) -> String {
-    // A qualified path begins with an angle bracket and cannot be told from its arguments.
-    if name.starts_with('<') {
-        return name.to_owned();
-    }
-    let plain = without_arguments(name);
+    let plain = match name.strip_prefix('<').and_then(split_qualified) {
+        // `<Type as Trait>::function` is a function of the type.
+        Some((kind, rest)) => without_arguments(kind) + &without_arguments(rest),
+        None => without_arguments(name),
+    };
     match module(file) {
         Some(module) if !plain.contains("::") => format!("{module}::{plain}"),
         Some(_) | None => plain,
     }
+}
+
+/// Splits what follows the first bracket of `<Type as Trait>::function` into the type and the rest.
+fn split_qualified(inside: &str) -> Option<(&str, &str)> {
+    let (bytes, mut depth, mut kind) = (inside.as_bytes(), 1_usize, None);
+    for (place, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'<' => depth += 1,
+            b'>' if place == 0 || bytes[place - 1] != b'-' => depth -= 1,
+            b' ' if depth == 1 && kind.is_none() && bytes[place..].starts_with(b" as ") => {
+                kind = Some(&inside[..place]);
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((kind.unwrap_or(&inside[..place]), &inside[place + 1..]));
+        }
+    }
+    None
 }
 
 /// The name without what stands between angle brackets.
@@ -30,6 +49,7 @@ fn without_arguments(name: &str) -> String {
         }
         before = letter;
     }
+    plain.truncate(plain.trim_end_matches("::").len());
     plain
 }
 
@@ -80,7 +100,19 @@ mod tests {
         let generic = "ipfs::car::Reader<fn(u8) -> u8, [B; 2]>::push<C>";
         assert_eq!(qualified(generic, file), "ipfs::car::Reader::push");
         assert_eq!(qualified("ipfs::car::read", file), "ipfs::car::read");
-        let implemented = "<ipfs::Block as core::fmt::Debug>::fmt";
-        assert_eq!(qualified(implemented, file), implemented);
+    }
+
+    #[test]
+    fn function_of_a_trait_is_shown_as_one_of_its_type() {
+        for (name, expected) in [
+            ("<ipfs::Block as core::fmt::Debug>::fmt", "ipfs::Block::fmt"),
+            ("<std::thread::Thread>::new::start", "std::thread::Thread::new::start"),
+            ("<a::Box<dyn b::F<(), O = ()>> as b::F<()>>::call::<u8>", "a::Box::call"),
+            ("<a::B<fn() -> u8>>::call", "a::B::call"),
+            ("<a::B as c::D<<e::F as g::H>::I>>::call", "a::B::call"),
+            ("<unfinished", ""),
+        ] {
+            assert_eq!(qualified(name, ""), expected);
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! What holds of requests for profiles; profiles themselves are tested from outside.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! What holds of tasks, on a paused clock.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;

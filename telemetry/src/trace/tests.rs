@@ -1,4 +1,12 @@
+//! What holds of trace contexts, request ids and the export of spans.
+
+use std::time::Duration;
+
+use opentelemetry::trace::{Span, Tracer};
+
 use super::*;
+use crate::Process;
+use crate::metrics::Registry;
 
 const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -81,4 +89,51 @@ fn request_id_of_a_client_is_kept_only_when_harmless() {
 fn random_request_ids_differ() {
     let ids: std::collections::HashSet<_> = (0..1000).map(|_| RequestId::random()).collect();
     assert_eq!(ids.len(), 1000);
+}
+
+#[tokio::test]
+async fn unusable_configuration_is_told_at_start() {
+    for (endpoint, ratio, expected) in [
+        ("collector:4318", 1.0, "write an http URL"),
+        ("https://127.0.0.1:4318/v1/traces", 1.0, "write an http URL"),
+        ("http://", 1.0, "exporter"),
+        ("http://127.0.0.1:4318/v1/traces", 1.5, "write a number from 0 to 1"),
+        ("http://127.0.0.1:4318/v1/traces", f64::NAN, "write a number from 0 to 1"),
+    ] {
+        let config = Config {
+            endpoint: Some(endpoint.to_owned()),
+            sample_ratio: ratio,
+            ..Config::default()
+        };
+        let error = Exporter::start(&config, Process::Node).expect_err("is refused").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(Exporter::start(&Config::default(), Process::Node).expect("is off").is_none());
+}
+
+#[tokio::test]
+async fn spans_that_nobody_takes_are_counted() {
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let address = gone.local_addr().expect("has an address");
+    drop(gone);
+    let config = Config {
+        endpoint: Some(format!("http://{address}/v1/traces")),
+        sample_ratio: 1.0,
+        queue_max: 2,
+        batch_max: 1,
+        export_every: Duration::from_secs(3600),
+        timeout: Duration::from_secs(5),
+    };
+    let exporter = Exporter::start(&config, Process::Node).expect("starts").expect("is on");
+    let registry = Registry::new();
+    exporter.register(&registry);
+    // The task that sends has not run yet, so that the queue holds two of five.
+    for _ in 0..5 {
+        exporter.tracer().start("a span").end();
+    }
+    assert!(exporter.shutdown(Duration::from_secs(20)).await);
+    let text = registry.text();
+    assert!(text.contains("bifrost_telemetry_trace_dropped_spans_total 3"), "{text}");
+    assert!(text.contains("bifrost_telemetry_trace_failed_spans_total 2"), "{text}");
+    assert!(text.contains("bifrost_telemetry_trace_exported_spans_total 0"), "{text}");
 }

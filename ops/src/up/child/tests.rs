@@ -102,3 +102,10 @@ fn the_tail_is_the_last_lines_only() {
     assert_eq!(tail.lines().count(), TAIL_LINES);
     assert!(tail.ends_with("    line 4999\n"));
 }
+
+#[test]
+fn only_variables_that_override_a_key_are_kept_from_children() {
+    assert!(is_override(OsStr::new("BIFROST_LIMIT__REQUESTS_MAX")));
+    assert!(!is_override(OsStr::new("BIFROST_CACHE")));
+    assert!(!is_override(OsStr::new("RUST__BACKTRACE")));
+}

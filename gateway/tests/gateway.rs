@@ -1,0 +1,20 @@
+//! The gateway alone, in front of nodes that are slow, silent, cut short, or lie.
+//!
+//! One binary for all scenarios, one file per room, because linking costs more than running.
+
+#[path = "gateway/content.rs"]
+mod content;
+#[path = "gateway/drain.rs"]
+mod drain;
+#[path = "gateway/fake.rs"]
+mod fake;
+#[path = "gateway/faults.rs"]
+mod faults;
+#[path = "gateway/flight.rs"]
+mod flight;
+#[path = "gateway/harness.rs"]
+mod harness;
+#[path = "gateway/hostile.rs"]
+mod hostile;
+#[path = "gateway/semantics.rs"]
+mod semantics;
