@@ -172,16 +172,16 @@ fn open_image(path: &Path) -> Result<(Image, HashMap<u32, u64>), OpenError> {
 
 /// Whether an index cannot be read because of what is in it, rather than because of its disk.
 fn is_damage(error: &redb::Error) -> bool {
-    match error {
-        redb::Error::Corrupted(_)
-        | redb::Error::TableTypeMismatch { .. }
-        | redb::Error::TableIsMultimap(_)
-        | redb::Error::TypeDefinitionChanged { .. } => true,
-        redb::Error::Io(error) => {
-            matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-        }
-        _ => false,
+    if let redb::Error::Io(error) = error {
+        return matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
     }
+    matches!(
+        error,
+        redb::Error::Corrupted(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }
+    )
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {

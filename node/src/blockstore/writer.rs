@@ -118,11 +118,13 @@ impl Writer {
                     bytes += blocks.iter().map(|block| block.data().len() as u64).sum::<u64>();
                     puts.push(Put { blocks, reply, _place: queued._place });
                 }
-                command if puts.is_empty() => {
-                    self.alone(command);
-                    return None;
-                }
-                command => {
+                command @ (Command::Flush { .. }
+                | Command::Delete { .. }
+                | Command::Commit { .. }) => {
+                    if puts.is_empty() {
+                        self.alone(command);
+                        return None;
+                    }
                     next = Some(Queued { command, _place: queued._place });
                     break;
                 }

@@ -166,16 +166,13 @@ pub(super) fn response(error: &ServeError, request_id: &str, elapsed: Duration) 
     {
         headers.insert(RETRIEVAL_HEADER, state);
     }
-    match error {
-        ServeError::Method => {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-        }
-        ServeError::Range(size) => {
-            if let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}")) {
-                headers.insert(header::CONTENT_RANGE, range);
-            }
-        }
-        _ => {}
+    if matches!(error, ServeError::Method) {
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    }
+    if let ServeError::Range(size) = error
+        && let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}"))
+    {
+        headers.insert(header::CONTENT_RANGE, range);
     }
     response.extensions_mut().insert(outcome);
     response

@@ -1,4 +1,4 @@
-//! Who may call.
+//! Tells who may call the admin listener.
 //!
 //! With a token, whoever brings it. Without one the listener is on loopback, where a web page in a
 //! browser could call as well: such calls are told by what browsers send with them, and by the host

@@ -82,7 +82,7 @@ mod tests {
             ("{closure#0}", "/build/node/src/swarm/host.rs", "node::swarm::host::{closure#0}"),
             (
                 "poll<core::future::Ready<()>>",
-                "/home/registry/src/index-1/tokio-1.54.1/src/runtime/task/mod.rs",
+                "/deps/registry/src/index-1/tokio-1.54.1/src/runtime/task/mod.rs",
                 "tokio::runtime::task::poll",
             ),
             ("do_call<u8>", "/rustc/5980/library/std/src/panicking.rs", "std::panicking::do_call"),
