@@ -110,7 +110,8 @@ impl Provenance {
         (node != u8::MAX).then_some(node)
     }
 
-    fn note(&self, source: Source) {
+    /// Notes where something that the answer needs came from.
+    pub(crate) fn note(&self, source: Source) {
         self.source.fetch_max(source as u8, Relaxed);
     }
 }

@@ -97,6 +97,7 @@ impl Gateway {
         let (plan, reader) = match self.memory.plan(path) {
             Some(plan) => {
                 record.root = Some(plan.root);
+                record.provenance.note(Source::Hit);
                 let reader = self.reader(ask, record, deadline, plan.root, plan.below.clone());
                 (plan, reader)
             }

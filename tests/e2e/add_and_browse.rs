@@ -30,6 +30,13 @@ fn gather_tree(folder: &Path) {
         share.join("vim"),
         share.join("perl"),
     ];
+    // The pages of `core` load one script that lies beside it.
+    for path in fs::read_dir(&rust).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|extension| extension == "js") {
+            let name = path.file_name().expect("it has an extension");
+            fs::copy(&path, folder.join(name)).expect("the file can be copied");
+        }
+    }
     let (mut files, mut bytes) = (0, 0);
     for source in sources.iter().filter(|source| source.is_dir()) {
         if files >= FILES_MIN && bytes >= BYTES_MIN {

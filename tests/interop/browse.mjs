@@ -26,7 +26,11 @@ page.on('response', response => {
   seen.responses[response.status()] = (seen.responses[response.status()] ?? 0) + 1
 })
 
-const first = await page.goto(url, { timeout: 30_000 })
+// Leaving a page cancels what it still loads, which would count as failed: all of it is awaited.
+const whole = { timeout: 30_000, waitUntil: 'networkidle' }
+const open = address => page.goto(address, whole)
+
+const first = await open(url)
 const title = await page.title()
 const links = await page.$$eval('a[href]', found => found.map(a => ({
   text: a.textContent.trim(),
@@ -37,9 +41,9 @@ await page.screenshot({ path: screenshot })
 const visited = []
 const inside = links.filter(({ href }) => href.startsWith(url) && href !== url)
 for (const { href } of inside.slice(0, Number(follow))) {
-  const answer = await page.goto(href, { timeout: 30_000 })
+  const answer = await open(href)
   visited.push({ href, status: answer?.status() ?? 0, title: await page.title() })
-  await page.goBack()
+  await page.goBack(whole)
 }
 console.log(JSON.stringify({ title, status: first.status(), links, visited, ...seen }))
 await browser.close()

@@ -53,7 +53,8 @@ async fn smuggling_and_odd_hosts_are_refused() {
         let answer = raw(address, head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{head:?}: {answer}");
     }
-    let answer = raw(address, b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n").await;
+    let answer =
+        raw(address, b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
 }
 
