@@ -94,7 +94,7 @@ impl Blockstore {
         let thread_error = |source| OpenError::Io { path: config.dir.clone(), source };
         let reads = Pool::new("store-read", config.read_threads, config.read_queue_max)
             .map_err(thread_error)?;
-        let writes = Pool::new("store-import", 2, 64).map_err(thread_error)?;
+        let writes = Pool::new("store-import", 4, 64).map_err(thread_error)?;
         let places_max = u32::try_from(config.write_queue.as_u64() / PLACE_BYTES);
         let places_max = places_max.unwrap_or(u32::MAX).clamp(256, 65_536);
         let segments = Segments::new(config.dir.clone(), config.open_segments_max, found.next);

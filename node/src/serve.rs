@@ -1,6 +1,6 @@
 //! Trustless HTTP for gateways: one request from its head to its last byte.
 //!
-//! Read [`Serve::answer`] downwards. Everything before the headers can become a status with a
+//! Read `Serve::answer` downwards. Everything before the headers can become a status with a
 //! reason; everything after them can only abort the stream, so the first block of an answer is in
 //! hand before its headers are decided.
 

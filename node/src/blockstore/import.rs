@@ -1,15 +1,15 @@
 //! An import: many blocks that become part of the store together or not at all.
 //!
 //! Its blocks go to segments of their own while the next ones are still being hashed, and are seen
-//! by nobody before the commit. Nothing is synced until then, so an import runs at the speed of the
-//! page cache and pays for durability once.
+//! by nobody before the commit. Nobody waits for durability until then, but the disk is set to work
+//! every few megabytes: it writes while later blocks are hashed, and little is left at the commit.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ipfs::Block;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::index::{Change, Location};
 use super::metrics::Write;
@@ -20,6 +20,8 @@ use super::{Blockstore, StoreError, segment};
 
 /// Bytes that are gathered for one write.
 const GATHER_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes after which the disk is set to work, unless it still is.
+const SYNC_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What an import brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +41,9 @@ pub struct Import {
     gathered: u64,
     /// The write under way, one at a time.
     writing: Option<oneshot::Receiver<std::io::Result<()>>>,
+    /// The sync under way, one at a time.
+    syncing: Option<oneshot::Receiver<std::io::Result<()>>>,
+    unsynced: u64,
     brought: Committed,
 }
 
@@ -52,6 +57,8 @@ impl Import {
             parts: Vec::new(),
             gathered: 0,
             writing: None,
+            syncing: None,
+            unsynced: 0,
             brought: Committed::default(),
         }
     }
@@ -100,6 +107,9 @@ impl Import {
     pub async fn commit(mut self) -> Result<Committed, StoreError> {
         self.write().await?;
         self.written().await?;
+        if let Some(syncing) = self.syncing.take() {
+            syncing.await.map_err(|_| StoreError::Closed)?.map_err(StoreError::write)?;
+        }
         let (files, shared) = (self.staged.files(), Arc::clone(self.store.shared()));
         let synced = self.store.writes().run(move || -> std::io::Result<()> {
             for file in files {
@@ -144,6 +154,27 @@ impl Import {
         let job = move || shared.segments.write(&file, at, &parts);
         let begun = self.store.writes().start(job).await;
         self.writing = Some(begun.map_err(|_| StoreError::Closed)?);
+        self.unsynced += length;
+        self.write_back().await
+    }
+
+    /// Begins to sync what was written, unless that is under way.
+    async fn write_back(&mut self) -> Result<(), StoreError> {
+        match self.syncing.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => return Ok(()),
+            Some(Err(TryRecvError::Closed)) => return Err(StoreError::Closed),
+            Some(Ok(synced)) => synced.map_err(StoreError::write)?,
+            None => {}
+        }
+        self.syncing = None;
+        if self.unsynced < SYNC_BYTES {
+            return Ok(());
+        }
+        let Some((_, file, _)) = self.staged.last() else { return Ok(()) };
+        let file = Arc::clone(file);
+        self.unsynced = 0;
+        let begun = self.store.writes().start(move || file.sync_data()).await;
+        self.syncing = Some(begun.map_err(|_| StoreError::Closed)?);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Reads a `.car` and passes on the blocks that are what they claim to be.
 //!
 //! What is sent is written anew as a CARv1, so that a node never sees an index, padding or bytes
-//! that nobody proved. Hashing is shared by the threads of [`hash`].
+//! that nobody proved. Hashing is shared by the threads of `add::hash`.
 
 use std::fs::File;
 use std::io::Read;

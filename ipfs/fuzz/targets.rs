@@ -1,0 +1,207 @@
+//! What holds for every input, whoever wrote it: one claim per parser.
+//!
+//! The fuzzer looks for bytes that break a claim, and `ipfs/tests/fuzz.rs` replays what it found
+//! before together with fresh mutations. A parser may refuse anything; what it accepts must survive
+//! being written and read again, and no input may panic or be worked on without end.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use bytes::Bytes;
+use ipfs::car::{self, CarError, Section};
+use ipfs::path::ContentPath;
+use ipfs::resolve::Resolve;
+use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
+use ipfs::unixfs::Meta;
+use ipfs::unixfs::listing::Listing;
+use ipfs::walk::Walk;
+use ipfs::{Block, Cid, Codec, dag_pb, links};
+
+/// Steps after which a walk is stopped: a small DAG may well have endless paths through it.
+const STEPS_MAX: usize = 4096;
+
+/// CIDs: text and bytes that are accepted say the same CID again.
+pub(crate) fn cid(bytes: &[u8]) {
+    if let Ok(cid) = Cid::from_bytes(bytes) {
+        assert_eq!(cid.to_bytes(), bytes, "one CID has one binary form");
+        assert_eq!(Cid::parse(&cid.to_string()).expect("its own text"), cid);
+    }
+    if let Ok((cid, used)) = Cid::read_prefix(bytes) {
+        assert_eq!(cid.to_bytes(), bytes[..used]);
+    }
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(cid) = Cid::parse(text)
+    {
+        assert_eq!(Cid::parse(&cid.to_string()).expect("its own text"), cid);
+        assert_eq!(Cid::from_bytes(&cid.to_bytes()).expect("its own bytes"), cid);
+    }
+}
+
+/// CARs: how the bytes are cut on the way changes nothing, and what is read can be written.
+pub(crate) fn car(bytes: &[u8]) {
+    let whole = read_car(bytes, bytes.len().max(1));
+    let cut = read_car(bytes, 7);
+    match (whole, cut) {
+        (Ok(whole), Ok(cut)) => {
+            assert_eq!(whole, cut, "a CAR does not depend on how it arrives");
+            let mut again = car::header(&whole.0);
+            for (cid, data) in &whole.1 {
+                again.extend(car::section_prefix(cid, data.len()));
+                again.extend_from_slice(data);
+            }
+            assert_eq!(read_car(&again, 4096).expect("written by ourselves"), whole);
+        }
+        (Err(_), Err(_)) => {}
+        (whole, cut) => panic!("whole {whole:?}, in pieces {cut:?}"),
+    }
+}
+
+type Archive = (Vec<Cid>, Vec<(Cid, Bytes)>);
+
+fn read_car(bytes: &[u8], piece: usize) -> Result<Archive, CarError> {
+    let mut reader = car::Reader::new();
+    let mut archive = Archive::default();
+    for piece in bytes.chunks(piece) {
+        reader.push(piece);
+        while let Some(section) = reader.next()? {
+            match section {
+                Section::Header(roots) => archive.0 = roots,
+                Section::Block(unproven) => {
+                    archive.1.push((unproven.cid, unproven.data.clone()));
+                    if let Ok(block) = unproven.prove() {
+                        assert!(Block::verify(*block.cid(), block.into_data()).is_ok());
+                    }
+                }
+            }
+        }
+    }
+    reader.finish()?;
+    Ok(archive)
+}
+
+/// dag-pb: a node that is accepted is written as the same node.
+pub(crate) fn dag_pb(bytes: &[u8]) {
+    if let Ok(node) = dag_pb::decode(&Bytes::copy_from_slice(bytes)) {
+        let again = dag_pb::encode(&node);
+        assert_eq!(dag_pb::decode(&again.into()).expect("written by ourselves"), node);
+    }
+}
+
+/// UnixFS: a message that is accepted is written as the same message.
+pub(crate) fn unixfs(bytes: &[u8]) {
+    if let Ok(meta) = Meta::decode(&Bytes::copy_from_slice(bytes)) {
+        let again = meta.encode();
+        assert_eq!(Meta::decode(&again.into()).expect("written by ourselves"), meta);
+    }
+}
+
+/// Links: no block makes a scan panic, and none has more links than bytes.
+pub(crate) fn links(bytes: &[u8]) {
+    for codec in [Codec::DagPb, Codec::DagCbor, Codec::DagJson, Codec::Raw] {
+        if let Ok(block) = Block::of(codec, Bytes::copy_from_slice(bytes))
+            && let Ok(found) = links::of(&block)
+        {
+            assert!(found.len() <= bytes.len());
+        }
+    }
+}
+
+/// Paths, queries and headers: what is accepted says the same again.
+pub(crate) fn words(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(path) = ContentPath::parse(text) {
+        let again = ContentPath::parse(&path.encoded()).expect("written by ourselves");
+        assert_eq!(again.encoded(), path.encoded());
+    }
+    for wanted in [Wanted::from_query(text), Wanted::from_accept(text)].into_iter().flatten() {
+        let options = wanted.car();
+        let again = Wanted::from_query(&options.query()).expect("written by ourselves");
+        // Another gateway is always asked for depth first order.
+        assert_eq!(again.car(), CarOptions { order: Order::Dfs, ..options });
+    }
+    if let Ok(range) = EntityBytes::parse(text) {
+        for size in [0, 1, 1000, u64::MAX] {
+            if let Ok(Range { start, end }) = range.within(size) {
+                assert!(start <= end && end <= size, "{text} of {size}: {start}..{end}");
+            }
+        }
+    }
+    if let Some(state) = Retrieval::parse(text) {
+        assert!(Retrieval::parse(&state.to_string()).is_some(), "{state}");
+    }
+}
+
+/// DAGs: whatever the blocks say, paths, listings and walks end or are refused, and a walk of a
+/// file gives no byte outside of what was asked.
+///
+/// The input is a row of blocks, each behind two bytes of length. A block names an earlier one by
+/// the 36 bytes of its CID, which the seeds have and mutations keep.
+pub(crate) fn dag(bytes: &[u8]) {
+    let mut blocks = HashMap::new();
+    let mut last = None;
+    let mut rest = bytes;
+    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+        let (data, behind) = behind.split_at(behind.len().min(u16::from_le_bytes(*length).into()));
+        rest = behind;
+        for codec in [Codec::Raw, Codec::DagCbor, Codec::DagPb] {
+            let data = Bytes::copy_from_slice(data);
+            let block = Block::of(codec, data).expect("two bytes of length are below the limit");
+            last = Some(*block.cid());
+            blocks.insert(*block.cid(), block);
+        }
+    }
+    let Some(root) = last else { return };
+    let get = |cid: Cid| Block::inline(cid).or_else(|| blocks.get(&cid).cloned());
+    follow(root, get);
+    list(root, get);
+    for scope in [DagScope::Block, DagScope::Entity, DagScope::All] {
+        for dups in [false, true] {
+            let options = CarOptions { scope, dups, ..CarOptions::default() };
+            walk(Walk::new(&root, &options), None, get);
+        }
+    }
+    for range in ["0:0", "1:6", "-4:*", "0:*", "3:9223372036854775807"] {
+        let range = EntityBytes::parse(range).expect("well-formed");
+        walk(Walk::file(&root, Some(range)), Some(range), get);
+    }
+}
+
+fn follow(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
+    for name in ["a", "b", "index.html", "0"] {
+        let mut path = Resolve::new(root, vec![name.to_owned(); 3]);
+        let mut steps = 0;
+        while let Some(block) = get(path.need())
+            && let Ok(None) = path.feed(block)
+        {
+            steps += 1;
+            assert!(steps < 3 * 64 + 3, "a path of three names does not end");
+        }
+    }
+}
+
+fn list(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
+    let Some(mut listing) = get(root).and_then(|block| Listing::new(&block).ok()) else { return };
+    for _ in 0..STEPS_MAX {
+        while listing.next_entry().is_some() {}
+        let Some(shard) = listing.wanted(1).next().and_then(&get) else { return };
+        if listing.feed(&shard).is_err() {
+            return;
+        }
+    }
+}
+
+fn walk(mut walk: Walk, range: Option<EntityBytes>, get: impl Fn(Cid) -> Option<Block>) {
+    let mut given = 0;
+    for _ in 0..STEPS_MAX {
+        let ahead: Vec<Cid> = walk.wanted(4).collect();
+        for block in ahead.into_iter().skip(1).filter_map(&get) {
+            walk.expand(&block);
+        }
+        let Some(block) = walk.front().and_then(&get) else { return };
+        let Ok(visit) = walk.feed(block) else { return };
+        given += visit.content.len() as u64;
+        if let Some(Ok(Range { start, end })) = range.map(|range| range.within(u64::MAX)) {
+            assert!(given <= end - start, "{given} bytes of {start}..{end}");
+        }
+    }
+}
