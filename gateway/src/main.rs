@@ -50,6 +50,8 @@ impl Arguments {
     fn load(&self) -> anyhow::Result<Config> {
         let config: Config = telemetry::config::load(self.config.as_deref(), &self.sets)?;
         config.check().map_err(anyhow::Error::msg)?;
+        config.log.check()?;
+        config.trace.check()?;
         Ok(config)
     }
 }

@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use telemetry::metrics::Label;
 use telemetry::trace::{RequestId, TraceContext};
 use tokio::time::{Instant, timeout_at};
-use tracing::{error, info};
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span, error, info};
 
 use crate::accept::{Activity, Answer};
 use crate::blocks::{Blocks, Memory, Origin};
@@ -128,7 +129,7 @@ impl Gateway {
             path,
             only_if_cached: ask.only_if_cached,
             request_id: asker.request_id.clone(),
-            traceparent: Some(asker.trace.child().header_value()),
+            traceparent: Some(asker.trace.header_value()),
         };
         self.blocks.reader(origin, deadline, Arc::clone(&record.provenance))
     }
@@ -167,15 +168,23 @@ impl Answer for Gateway {
         from: &Arc<Activity>,
     ) -> Response<Body> {
         let (parts, _) = request.into_parts();
-        let asker = Asker {
-            activity: Arc::clone(from),
-            request_id: RequestId::of(&parts.headers).header_value(),
-            trace: TraceContext::from_headers(&parts.headers)
-                .map_or_else(|| TraceContext::root(false), TraceContext::child),
-        };
+        let request_id = RequestId::of(&parts.headers).header_value();
+        let span = debug_span!(
+            "request",
+            otel.kind = "server",
+            http.request.method = parts.method.as_str(),
+            url.path = parts.uri.path(),
+            request_id = request_id.to_str().unwrap_or("-"),
+            http.response.status_code = Empty,
+            outcome = Empty,
+            cache = Empty,
+        );
+        let trace = TraceContext::of_request(&parts.headers, &span);
+        let asker = Asker { activity: Arc::clone(from), request_id, trace, span: span.clone() };
         let mut record =
             Record::begin(&self.recorder, asker, parts.method.clone(), parts.uri.clone());
-        let line = AssertUnwindSafe(self.line(&parts, &mut record)).catch_unwind().await;
+        let line = AssertUnwindSafe(self.line(&parts, &mut record)).catch_unwind();
+        let line = line.instrument(span).await;
         let (mut rendered, outcome) = match line {
             Ok(Ok(rendered)) => {
                 let outcome = Outcome::of_status(rendered.status());

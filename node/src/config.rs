@@ -76,6 +76,19 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Says what is wrong beyond the form of the file, if anything.
+    ///
+    /// # Errors
+    /// What to mend, with its key.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.swarm.validate()?;
+        self.log.check()?;
+        self.trace.check()?;
+        Ok(())
+    }
+}
+
 impl Default for Drain {
     fn default() -> Self {
         Self { patience: Duration::from_secs(60) }

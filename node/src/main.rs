@@ -7,7 +7,7 @@ use clap::Parser;
 use node::config::Config;
 use node::server::Node;
 use telemetry::Process;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -17,7 +17,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[derive(Debug, Parser)]
 #[command(
     version = telemetry::build_info::version(),
-    after_help = "Examples:\n  bifrost-node --config node.yaml\n  bifrost-node --set http.listen=127.0.0.1:8181 --set admin.listen=127.0.0.1:9181\n  BIFROST_LOG__FILTER=debug bifrost-node --config node.yaml\n  bifrost-node --config node.yaml --check-config\n\nExit codes: 0 stopped cleanly, 1 could not start, 2 bad usage or configuration,\n3 cut work short while stopping."
+    after_help = "Examples:\n  bifrost-node --config node.yaml\n  bifrost-node --set http.listen=127.0.0.1:8181 --set admin.listen=127.0.0.1:9181\n  BIFROST_LOG__LEVEL=debug bifrost-node --config node.yaml\n  bifrost-node --config node.yaml --check-config\n\nSignals: SIGTERM and SIGINT drain and end; SIGHUP opens the access log anew and takes over the\nlevel of the log.\n\nExit codes: 0 stopped cleanly, 1 could not start, 2 bad usage or configuration,\n3 cut work short while stopping."
 )]
 struct Arguments {
     /// The configuration, a YAML file.
@@ -31,10 +31,17 @@ struct Arguments {
     check_config: bool,
 }
 
+impl Arguments {
+    fn load(&self) -> anyhow::Result<Config> {
+        let config: Config = telemetry::config::load(self.config.as_deref(), &self.set)?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config: Config = match telemetry::config::load(arguments.config.as_deref(), &arguments.set)
-    {
+    let config = match arguments.load() {
         Ok(config) => config,
         Err(error) => return fail(2, &error),
     };
@@ -54,30 +61,64 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &error),
     };
-    runtime.block_on(run(config))
+    runtime.block_on(run(&arguments, config))
 }
 
-async fn run(config: Config) -> ExitCode {
+async fn run(arguments: &Arguments, config: Config) -> ExitCode {
     let telemetry = match telemetry::install(&config.log, &config.trace, Process::Node) {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(1, &error),
     };
-    let (mut terminate, mut interrupt) =
-        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-            (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-            (Err(error), _) | (_, Err(error)) => return fail(1, &error),
-        };
-    let node = match Node::start(config, Some(telemetry.level().clone())).await {
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(1, &error),
+    };
+    let node = match Node::start(config, Some(&telemetry)).await {
         Ok(node) => node,
         Err(error) => return fail(1, &error),
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    while signals.told().await == Told::Reload {
+        node.reopen_log();
+        let level = arguments.load().map(|config| config.log.level);
+        let taken = level.and_then(|level| Ok(telemetry.level().set(&level)?));
+        if let Err(error) = taken {
+            tracing::error!(%error, "configuration was not taken over");
+        }
     }
     let clean = node.stop().await;
     telemetry.shutdown(std::time::Duration::from_secs(5)).await;
     if clean { ExitCode::SUCCESS } else { ExitCode::from(3) }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    End,
+    Reload,
+}
+
+/// What the process is told from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn told(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
 }
 
 /// Says why the process ends, on the standard error.

@@ -17,6 +17,7 @@ use ipfs::trustless::{DEADLINE_HEADER, Format, ROOT_HEADER};
 use serde::{Deserialize, Serialize};
 use telemetry::Drain;
 use telemetry::access::AccessLog;
+use tracing::Instrument;
 
 use crate::outcome::{Form, Outcome};
 use crate::retrieve::{Asked, Retrieve};
@@ -85,7 +86,9 @@ impl Serve {
         let busy = self.metrics.in_flight.get() > i64::from(self.config.requests_max);
         let answered = match request.method() {
             _ if busy => Err(ServeError::Overload),
-            &Method::GET | &Method::HEAD => self.content(&request, &account).await,
+            &Method::GET | &Method::HEAD => {
+                self.content(&request, &account).instrument(account.span()).await
+            }
             &Method::OPTIONS => Ok(error::options()),
             _ => Err(ServeError::Method),
         };

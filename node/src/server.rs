@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use telemetry::access::{AccessError, AccessLog};
 use telemetry::admin::{Admin as Listener, AdminError, Shown};
-use telemetry::log::LogLevel;
 use telemetry::metrics::Registry;
-use telemetry::{Drain, Process, Tasks};
+use telemetry::{Drain, Process, Tasks, Telemetry};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -78,16 +77,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node; must be called within a tokio runtime. The log's `level` can be changed on the
-    /// admin listener if it is given.
+    /// Starts a node; must be called within a tokio runtime. With `telemetry` the admin listener can
+    /// change the level of the log, and shows what log and traces count.
     ///
     /// # Errors
     /// [`StartError`], with what to mend; nothing is left running.
-    pub async fn start(config: Config, level: Option<LogLevel>) -> Result<Self, StartError> {
+    pub async fn start(config: Config, telemetry: Option<&Telemetry>) -> Result<Self, StartError> {
         let registry = Registry::new();
         registry.describe_process(Process::Node);
         let (tasks, drain) = (Tasks::new(), Drain::new());
         tasks.register(&registry);
+        if let Some(telemetry) = telemetry {
+            telemetry.register(&registry);
+        }
         std::fs::create_dir_all(&config.dir)
             .map_err(|source| StartError::Folder { path: config.dir.clone(), source })?;
         let key = identity::load_or_create(&config.dir)?;
@@ -115,7 +117,7 @@ impl Node {
             registry: registry.clone(),
             drain: drain.clone(),
             tasks: tasks.clone(),
-            level,
+            level: telemetry.map(|telemetry| telemetry.level().clone()),
         };
         let admin = Listener::start(&config.admin, shown, calls).await?;
         let serve = Arc::new(Serve {
@@ -135,6 +137,11 @@ impl Node {
         drain.ready();
         info!(%http, %admin, peer = %swarm.peer_id(), "node is ready");
         Ok(Self { drain, tasks, swarm, store, log, patience: config.drain.patience, http, admin })
+    }
+
+    /// Opens the file of the access log anew, for who has moved it away.
+    pub fn reopen_log(&self) {
+        self.log.reopen();
     }
 
     /// Stops: finishes what is in flight within the configured patience and closes the store.

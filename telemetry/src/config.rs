@@ -92,13 +92,24 @@ pub fn load_with<T: DeserializeOwned>(
         overrides.push(Override::flag(flag)?);
     }
     for over in overrides {
-        over.lay(&mut tree)?;
-        loaded = parse(&tree).map_err(|problem| ConfigError::Override {
-            origin: over.origin,
-            problem: format!("{problem}; correct its name or value"),
-        })?;
+        (tree, loaded) = laid(&over, &tree)?;
     }
     Ok(loaded)
+}
+
+/// The tree with an override, and what it loads as: of the first reading that its key takes.
+fn laid<T: DeserializeOwned>(over: &Override, tree: &Value) -> Result<(Value, T), ConfigError> {
+    let mut problem = String::new();
+    for value in over.readings()? {
+        let mut tree = tree.clone();
+        over.lay(value, &mut tree)?;
+        match parse(&tree) {
+            Ok(loaded) => return Ok((tree, loaded)),
+            Err(error) => problem = error,
+        }
+    }
+    let problem = format!("{problem}; correct its name or value");
+    Err(ConfigError::Override { origin: over.origin.clone(), problem })
 }
 
 /// The effective configuration as YAML; secrets are `REDACTED`.

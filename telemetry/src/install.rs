@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Process;
-use crate::log::{self, LogError, LogLevel};
+use crate::log::{self, Log, LogError, LogLevel};
 use crate::metrics::Registry;
 use crate::trace::{self, Exporter, TraceError};
 
@@ -21,7 +21,7 @@ pub enum InstallError {
 /// The log and traces of a process.
 #[derive(Debug)]
 pub struct Telemetry {
-    level: LogLevel,
+    log: Log,
     exporter: Option<Exporter>,
 }
 
@@ -36,28 +36,35 @@ pub fn install(
     process: Process,
 ) -> Result<Telemetry, InstallError> {
     let exporter = Exporter::start(trace, process)?;
-    let level = log::install(log, exporter.as_ref().map(Exporter::tracer))?;
-    Ok(Telemetry { level, exporter })
+    let log = log::install(log, exporter.as_ref().map(Exporter::tracer))?;
+    Ok(Telemetry { log, exporter })
 }
 
 impl Telemetry {
     /// The level of the log.
     #[must_use]
     pub fn level(&self) -> &LogLevel {
-        &self.level
+        &self.log.level
     }
 
-    /// Shows in `registry` how many spans were exported, failed and dropped.
+    /// Shows in `registry` how many log lines were dropped, and how many spans were exported, failed
+    /// and dropped.
     ///
     /// # Panics
     /// When called twice with the same registry.
     pub fn register(&self, registry: &Registry) {
+        registry.counter_read(
+            "bifrost_telemetry_log_dropped_lines_total",
+            "Log lines that were dropped, because they could not be written in time.",
+            self.log.dropped(),
+        );
         if let Some(exporter) = &self.exporter {
             exporter.register(registry);
         }
     }
 
-    /// Sends the spans that wait and ends the export; the last thing that a process does.
+    /// Sends the spans that wait, ends the export and writes the log lines that wait; the last thing
+    /// that a process does.
     pub async fn shutdown(self, deadline: Duration) {
         if let Some(exporter) = self.exporter
             && !exporter.shutdown(deadline).await

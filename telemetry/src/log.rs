@@ -1,7 +1,9 @@
 //! The log of a process: JSON lines on stderr, text on a terminal, with a level that can be changed
 //! while it runs.
 //!
-//! Spans reach the collector whatever the level is: quiet logs must not blind the traces.
+//! Spans reach the collector whatever the level is: quiet logs must not blind the traces. Lines are
+//! written by a thread of their own; a terminal that is held or a pipe that nobody reads costs lines,
+//! which are counted, and never a request.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -17,6 +20,9 @@ use tracing_subscriber::{Registry, fmt as format, reload};
 /// The crates whose spans are exported. Those of the HTTP client that exports are not among them:
 /// each export would otherwise make spans to be exported.
 const TRACED: &[&str] = &["bifrost", "gateway", "ipfs", "node", "ops", "telemetry"];
+
+/// Lines that may wait to be written; further ones are dropped and counted.
+const LINES_MAX: usize = 4096;
 
 /// What is logged and how.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -43,6 +49,16 @@ pub enum Format {
 impl Default for Config {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: Format::Auto }
+    }
+}
+
+impl Config {
+    /// Says whether the log can be as asked, without changing anything.
+    ///
+    /// # Errors
+    /// [`LogError::Directive`].
+    pub fn check(&self) -> Result<(), LogError> {
+        parse(&self.level).map(drop)
     }
 }
 
@@ -108,18 +124,42 @@ impl fmt::Debug for LogLevel {
     }
 }
 
+/// The log of a process, for as long as it is held; then the lines that wait are written.
+pub(crate) struct Log {
+    pub(crate) level: LogLevel,
+    dropped: ErrorCounter,
+    _writer: WorkerGuard,
+}
+
+impl Log {
+    /// How many lines were dropped because they could not be written in time.
+    pub(crate) fn dropped(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let dropped = self.dropped.clone();
+        move || dropped.dropped_lines() as u64
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("level", &self.level).finish_non_exhaustive()
+    }
+}
+
 /// Installs the log, and the way of spans to `tracer`, for the whole process.
 pub(crate) fn install(
     config: &Config,
     tracer: Option<opentelemetry_sdk::trace::SdkTracer>,
-) -> Result<LogLevel, LogError> {
+) -> Result<Log, LogError> {
     let (filter, handle) = reload::Layer::new(parse(&config.level)?);
     let json = match config.format {
         Format::Auto => !std::io::stderr().is_terminal(),
         Format::Json => true,
         Format::Text => false,
     };
-    let lines = format::layer().with_writer(std::io::stderr);
+    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX);
+    let (writer, guard) = builder.thread_name("log").finish(std::io::stderr());
+    let dropped = writer.error_counter();
+    let lines = format::layer().with_writer(writer);
     let lines = if json {
         lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     } else {
@@ -129,7 +169,7 @@ pub(crate) fn install(
         let ours = tracing_subscriber::filter::filter_fn(|metadata| {
             let target = metadata.target();
             let root = target.split("::").next().unwrap_or(target);
-            *metadata.level() <= tracing::Level::INFO && TRACED.contains(&root)
+            *metadata.level() <= tracing::Level::DEBUG && TRACED.contains(&root)
         });
         tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours)
     });
@@ -138,7 +178,8 @@ pub(crate) fn install(
         .with(spans)
         .try_init()
         .map_err(LogError::Install)?;
-    Ok(LogLevel { filter: handle, text: Arc::new(Mutex::new(config.level.clone())) })
+    let level = LogLevel { filter: handle, text: Arc::new(Mutex::new(config.level.clone())) };
+    Ok(Log { level, dropped, _writer: guard })
 }
 
 /// Reads directives. A bare word has to be a level: it would otherwise be taken for a target, and a

@@ -49,11 +49,20 @@ impl TraceContext {
         Self::parse(value.to_str().ok()?)
     }
 
-    /// The context of a request by the text of its `traceparent`; a trace of its own, not sampled,
-    /// when there is none or it is malformed.
+    /// The place of a request in its caller's trace, or in one of its own. `span`, which must not
+    /// have been entered, is put there; when spans are not exported the place is drawn all the same,
+    /// so that log lines can be joined.
     #[must_use]
-    pub fn accept(text: Option<&str>) -> Self {
-        text.and_then(Self::parse).unwrap_or_else(|| Self::root(false))
+    pub fn of_request(headers: &HeaderMap, span: &tracing::Span) -> Self {
+        let caller = Self::from_headers(headers);
+        let drawn = || caller.map_or_else(|| Self::root(false), Self::child);
+        if span.is_disabled() {
+            return drawn();
+        }
+        if let Some(caller) = caller {
+            caller.adopt(span);
+        }
+        Self::of_span(span).unwrap_or_else(drawn)
     }
 
     /// Reads a `traceparent` header.

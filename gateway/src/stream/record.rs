@@ -38,6 +38,8 @@ pub(crate) struct Asker {
     pub(crate) request_id: HeaderValue,
     /// The trace that it is part of.
     pub(crate) trace: TraceContext,
+    /// Its span, which ends with the last byte of the answer.
+    pub(crate) span: tracing::Span,
 }
 
 /// What is noted of one request.
@@ -148,7 +150,7 @@ impl Record {
             line.str("path", self.uri.path());
             line.str("ns", namespace);
             if let Some(root) = &self.root {
-                line.show("root", root);
+                line.show("root_cid", root);
             }
             line.str("format", self.format);
             line.u64("status", u64::from(self.status));
@@ -156,8 +158,8 @@ impl Record {
             line.str("cache", self.provenance.source().text());
             line.str("traffic", self.traffic.text());
             line.str("form", self.form.text());
-            line.u64("ttfb_us", micros(self.first_byte.unwrap_or(total)));
-            line.u64("total_us", micros(total));
+            line.millis("ttfb_ms", self.first_byte.unwrap_or(total));
+            line.millis("total_ms", total);
             line.u64("bytes", self.bytes);
             if let Some(node) = self.provenance.node() {
                 line.u64("node", u64::from(node));
@@ -179,10 +181,10 @@ impl Drop for Record {
         metrics.response.at((self.traffic, source)).observe_duration(total);
         metrics.response_bytes.at((self.traffic, self.form)).inc_by(self.bytes);
         self.asker.activity.request_ended();
+        let span = &self.asker.span;
+        span.record("http.response.status_code", self.status);
+        span.record("outcome", self.outcome.text());
+        span.record("cache", source.text());
         self.write(total);
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -18,6 +18,8 @@ use ipfs::trustless::{Phase, RETRIEVAL_HEADER, Retrieval};
 use parking_lot::Mutex;
 use telemetry::metrics::{Counter, Family, Gauge, Histogram, Label, Registry};
 use telemetry::trace::{RequestId, TraceContext};
+use tracing::field::Empty;
+use tracing::{Span, debug_span};
 
 use crate::outcome::{Cache, Form, Outcome};
 use crate::retrieve::{Fetched, Source};
@@ -78,6 +80,7 @@ pub(super) struct Account {
     started: Instant,
     request_id: RequestId,
     trace: TraceContext,
+    span: Span,
     method: Method,
     path: String,
     headers: HeaderMap,
@@ -90,12 +93,24 @@ impl Account {
     /// Opens the account of a request.
     pub(super) fn open<B>(serve: &Arc<Serve>, request: &Request<B>, client: SocketAddr) -> Self {
         serve.metrics.in_flight.inc();
+        let request_id = RequestId::of(request.headers());
+        let span = debug_span!(
+            "request",
+            otel.kind = "server",
+            http.request.method = request.method().as_str(),
+            url.path = request.uri().path(),
+            request_id = request_id.as_str(),
+            http.response.status_code = Empty,
+            outcome = Empty,
+            cache = Empty,
+        );
+        let trace = TraceContext::of_request(request.headers(), &span);
         Self {
             serve: Arc::clone(serve),
             started: Instant::now(),
-            request_id: RequestId::of(request.headers()),
-            trace: TraceContext::from_headers(request.headers())
-                .map_or_else(|| TraceContext::root(false), TraceContext::child),
+            request_id,
+            trace,
+            span,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             headers: request.headers().clone(),
@@ -103,6 +118,11 @@ impl Account {
             facts: Mutex::new(Facts { form: Form::Own, cache: Cache::None, blocks: 0, root: None }),
             _alive: serve.drain.in_flight(),
         }
+    }
+
+    /// The span of the request, which ends with its last byte.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
     }
 
     /// The request's id, ours or the client's.
@@ -186,6 +206,9 @@ impl Account {
         metrics.requests.at((facts.form, outcome, facts.cache)).inc();
         metrics.bytes.at(facts.form).inc_by(bytes);
         metrics.in_flight.dec();
+        self.span.record("http.response.status_code", status.as_u16());
+        self.span.record("outcome", outcome.text());
+        self.span.record("cache", facts.cache.text());
         self.serve.log.write(|line| {
             line.str("role", "node")
                 .str("req_id", self.request_id())

@@ -48,9 +48,19 @@ impl Endpoints {
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        if let Some(refusal) = guard::refuse(&request, &self.token) {
-            return refusal;
+        // Who is not known keeps no connection, so that strangers cannot hold all of them.
+        let stranger = guard::is_stranger(&request, &self.token);
+        let mut answer = match guard::refuse(&request, &self.token) {
+            Some(refusal) => refusal,
+            None => self.admitted(request).await,
+        };
+        if stranger {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        answer
+    }
+
+    async fn admitted(&self, request: Request<Incoming>) -> Response<Body> {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/log/level" if request.method() == Method::PUT => self.set_level(request).await,

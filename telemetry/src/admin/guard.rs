@@ -13,7 +13,7 @@ use crate::config::Secret;
 
 /// The answer to a call that is refused; none when it may go on.
 pub(super) fn refuse<B>(request: &Request<B>, token: &Secret) -> Option<Response<Body>> {
-    // Supervisors bring no token, and these two tell nothing but yes or no.
+    // Supervisors bring no token, and these two tell no more than how the process is.
     if matches!(request.uri().path(), "/livez" | "/readyz") {
         return None;
     }
@@ -29,6 +29,11 @@ pub(super) fn refuse<B>(request: &Request<B>, token: &Secret) -> Option<Response
         return Some(answer::problem(StatusCode::FORBIDDEN, detail));
     }
     None
+}
+
+/// Whether a caller does not show the token that there is.
+pub(super) fn is_stranger<B>(request: &Request<B>, token: &Secret) -> bool {
+    !token.is_empty() && !has_token(request.headers(), token)
 }
 
 fn has_token(headers: &HeaderMap, token: &Secret) -> bool {

@@ -40,21 +40,40 @@ impl Override {
         Ok(Self { origin: format!("--set {path}"), keys, value: value.to_owned() })
     }
 
-    /// Puts the value into the tree, making the sections on its way.
-    pub(super) fn lay(&self, tree: &mut Value) -> Result<(), ConfigError> {
-        let refused = |problem| ConfigError::Override { origin: self.origin.clone(), problem };
-        if self.keys.iter().any(String::is_empty) {
-            return Err(refused("has an empty key in its path".to_owned()));
+    /// What the value may mean, the likelier first: a text such as `s3cret #1` or `0x1F` says
+    /// something else as YAML, and which is meant only its key can tell.
+    pub(super) fn readings(&self) -> Result<Vec<Value>, ConfigError> {
+        let text = self.value.trim();
+        let plain = !text.starts_with(['"', '\'', '[', '{', '|', '>', '&', '!']);
+        let value: Value = match serde_yaml::from_str(&self.value) {
+            Ok(value) => value,
+            Err(_) if plain => Value::String(text.to_owned()),
+            Err(error) => return Err(self.refused(format!("its value is no YAML: {error}"))),
+        };
+        let same = serde_yaml::to_string(&value).is_ok_and(|again| again.trim() == text);
+        if !plain || same || value.is_mapping() || value.is_sequence() {
+            return Ok(vec![value]);
         }
-        let value: Value = serde_yaml::from_str(&self.value)
-            .map_err(|error| refused(format!("its value is no YAML: {error}")))?;
+        Ok(vec![Value::String(text.to_owned()), value])
+    }
+
+    fn refused(&self, problem: String) -> ConfigError {
+        ConfigError::Override { origin: self.origin.clone(), problem }
+    }
+
+    /// Puts a value into the tree, making the sections on its way.
+    pub(super) fn lay(&self, value: Value, tree: &mut Value) -> Result<(), ConfigError> {
+        if self.keys.iter().any(String::is_empty) {
+            return Err(self.refused("has an empty key in its path".to_owned()));
+        }
         let mut place = tree;
         for key in &self.keys {
             if place.is_null() {
                 *place = Value::Mapping(Mapping::new());
             }
             let Some(mapping) = place.as_mapping_mut() else {
-                return Err(refused(format!("{key} would be a key of something that has none")));
+                let problem = format!("{key} would be a key of something that has none");
+                return Err(self.refused(problem));
             };
             place = mapping.entry(Value::String(key.clone())).or_insert(Value::Null);
         }

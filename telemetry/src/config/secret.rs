@@ -66,7 +66,8 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        // A key without a value is no secret, rather than one whose text is "null".
+        let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
         if text == REDACTED {
             // A printed configuration that is used again would otherwise have a known secret.
             let problem = "REDACTED stands for a secret that was left out: write the secret itself";

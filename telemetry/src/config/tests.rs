@@ -90,6 +90,34 @@ fn unknown_key_in_a_flag_names_the_flag() {
 }
 
 #[test]
+fn text_keys_take_their_values_as_they_are_written() {
+    for text in ["s3cret #1", "0x1F", "123456789012345678901234567890", "null", "~", "1.50", "yes"]
+    {
+        let variables =
+            [variable("BIFROST_NAME", "none of ours"), variable("BIFROST_LIMIT__TOKEN", text)];
+        let loaded: Sample = load_with(None, variables, &[]).expect("loads");
+        assert_eq!(loaded.limit.token.expose(), text);
+    }
+    let loaded: Sample =
+        load_with(None, [], &["limit.token=\"quoted \\\" #\"".to_owned()]).expect("loads");
+    assert_eq!(loaded.limit.token.expose(), "quoted \" #");
+    let loaded: Sample =
+        load_with(None, [], &["limit.requests_max= 0x1F".to_owned()]).expect("a number as YAML");
+    assert_eq!(loaded.limit.requests_max, 31);
+}
+
+#[test]
+fn secret_without_a_value_is_none() {
+    let variables = [variable("BIFROST_LIMIT__TOKEN", "")];
+    let loaded: Sample = load_with(None, variables, &[]).expect("loads");
+    assert!(loaded.limit.token.is_empty());
+    let file = file("limit:\n  token:\n");
+    let sets = ["limit.requests_max=3".to_owned()];
+    let loaded: Sample = load_with(Some(file.path()), [], &sets).expect("loads");
+    assert!(loaded.limit.token.is_empty());
+}
+
+#[test]
 fn malformed_flags_are_refused() {
     assert!(refusal(None, [], &["limit".to_owned()]).contains("section.key=value"));
     assert!(refusal(None, [], &["limit..x=1".to_owned()]).contains("empty key"));

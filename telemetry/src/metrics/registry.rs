@@ -5,9 +5,10 @@
 
 use std::fmt;
 
-use prometheus::core::Collector;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, TextEncoder,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, TextEncoder,
     process_collector::ProcessCollector,
 };
 
@@ -142,6 +143,17 @@ impl Registry {
         })
     }
 
+    /// A counter that another library keeps: `read` gives its value, which never falls.
+    pub(crate) fn counter_read(
+        &self,
+        name: &str,
+        help: &str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        let shown = IntCounter::with_opts(Opts::new(name, help)).expect(VALID);
+        self.adopt(ReadCounter { shown, read });
+    }
+
     /// All series in the text format of Prometheus.
     #[must_use]
     pub fn text(&self) -> String {
@@ -172,6 +184,23 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
+/// A counter that is read when it is shown.
+struct ReadCounter<F> {
+    shown: IntCounter,
+    read: F,
+}
+
+impl<F: Fn() -> u64 + Send + Sync> Collector for ReadCounter<F> {
+    fn desc(&self) -> Vec<&Desc> {
+        self.shown.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.shown.inc_by((self.read)().saturating_sub(self.shown.get()));
+        self.shown.collect()
     }
 }
 

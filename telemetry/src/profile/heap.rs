@@ -25,10 +25,10 @@ pub struct HeapProfile {
 /// well under one percent.
 ///
 /// # Errors
-/// `NoHeap` when the allocator cannot, `Heap` when it refuses.
+/// `Busy` while a profile is taken, `NoHeap` when the allocator cannot, `Heap` when it refuses.
 pub async fn activate_heap() -> Result<(), ProfileError> {
     let control = control()?;
-    let mut control = control.lock().await;
+    let mut control = control.try_lock().map_err(|_| ProfileError::Busy)?;
     if !control.activated() {
         control.activate().map_err(|error| ProfileError::Heap(error.to_string()))?;
     }
@@ -38,7 +38,7 @@ pub async fn activate_heap() -> Result<(), ProfileError> {
 /// Takes a heap profile, and has the allocator sample from here on if it did not.
 ///
 /// # Errors
-/// `Busy` when one is being taken; `NoHeap` when the allocator cannot; `Heap` when it fails; `Lost`
+/// `Busy` when another is taken at the same moment; `NoHeap` when the allocator cannot; `Heap` when it fails; `Lost`
 /// when the process shuts down.
 pub async fn heap(tasks: &Tasks) -> Result<HeapProfile, ProfileError> {
     activate_heap().await?;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::TraceError;
+
 /// Export of spans by OTLP over HTTP.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -11,8 +13,8 @@ pub struct Config {
     /// The collector's URL for traces, such as `http://127.0.0.1:4318/v1/traces`; `https` is not
     /// spoken. Default none, which exports nothing.
     pub endpoint: Option<String>,
-    /// Share of traces that is kept, of those that no caller has decided on, from 0 to 1. Default
-    /// 0.01. Zero keeps none of them.
+    /// Share of traces that is kept, from 0 to 1; a node follows its gateway where that has decided,
+    /// a gateway asks none of its callers. Default 0.01. Zero keeps none.
     pub sample_ratio: f64,
     /// Spans that may wait for export; further ones are dropped and counted. Default 4096. Zero
     /// counts as one.
@@ -26,6 +28,24 @@ pub struct Config {
     /// Default 10 s. Zero loses all.
     #[serde(with = "crate::config::duration")]
     pub timeout: Duration,
+}
+
+impl Config {
+    /// Says whether spans can be exported as asked, without starting anything.
+    ///
+    /// # Errors
+    /// [`TraceError::Ratio`], [`TraceError::Endpoint`].
+    pub fn check(&self) -> Result<(), TraceError> {
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            return Err(TraceError::Ratio(self.sample_ratio));
+        }
+        match &self.endpoint {
+            Some(endpoint) if !endpoint.starts_with("http://") => {
+                Err(TraceError::Endpoint(endpoint.clone()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 impl Default for Config {

@@ -58,12 +58,7 @@ impl Exporter {
         let Some(endpoint) = &config.endpoint else {
             return Ok(None);
         };
-        if !(0.0..=1.0).contains(&config.sample_ratio) {
-            return Err(TraceError::Ratio(config.sample_ratio));
-        }
-        if !endpoint.starts_with("http://") {
-            return Err(TraceError::Endpoint(endpoint.clone()));
-        }
+        config.check()?;
         tokio::runtime::Handle::try_current().map_err(TraceError::Runtime)?;
         let resource = resource(process);
         let mut exporter = opentelemetry_otlp::SpanExporter::builder()
@@ -82,10 +77,15 @@ impl Exporter {
             Ship { exporter, waiting, asked, counts: counts.clone(), config: config.clone() };
         let tasks = Tasks::new();
         tasks.background("span export", ship.run());
-        let sampler = Sampler::TraceIdRatioBased(config.sample_ratio);
+        let ratio = Sampler::TraceIdRatioBased(config.sample_ratio);
+        // A gateway's callers are strangers, who would otherwise choose what is kept.
+        let sampler = match process {
+            Process::Gateway => ratio,
+            Process::Node | Process::Ops => Sampler::ParentBased(Box::new(ratio)),
+        };
         let provider = SdkTracerProvider::builder()
             .with_span_processor(Queue { spans, dropped: counts.dropped.clone() })
-            .with_sampler(Sampler::ParentBased(Box::new(sampler)))
+            .with_sampler(sampler)
             .with_resource(resource)
             .build();
         Ok(Some(Self { provider, flush, counts, tasks }))

@@ -28,7 +28,7 @@ async fn span_arrives_at_the_collector_as_child_of_its_caller() {
         ..trace::Config::default()
     };
     let log = log::Config { level: "error".to_owned(), ..log::Config::default() };
-    let telemetry = install(&log, &config, Process::Gateway).expect("installs");
+    let telemetry = install(&log, &config, Process::Node).expect("installs");
     let registry = Registry::new();
     telemetry.register(&registry);
     let caller = TraceContext::root(true);
@@ -48,13 +48,14 @@ async fn span_arrives_at_the_collector_as_child_of_its_caller() {
     assert!(own.is_sampled());
     let request = arrived.recv().await.expect("one request arrives");
     assert!(holds(&request, b"answer a request"));
-    assert!(holds(&request, b"bifrost-gateway"));
+    assert!(holds(&request, b"bifrost-node"));
     assert!(holds(&request, &hex::decode(caller.trace_id()).expect("hexadecimal")));
     assert!(holds(&request, &hex::decode(caller.span_id()).expect("hexadecimal")), "its parent");
     assert!(!holds(&request, b"not kept"));
     let text = registry.text();
     assert!(text.contains("bifrost_telemetry_trace_exported_spans_total 1"), "{text}");
     assert!(text.contains("bifrost_telemetry_trace_dropped_spans_total 0"), "{text}");
+    assert!(text.contains("bifrost_telemetry_log_dropped_lines_total 0"), "{text}");
 }
 
 async fn level_is_changed_over_the_admin_listener(telemetry: &telemetry::Telemetry) {
