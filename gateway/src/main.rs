@@ -19,6 +19,10 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// Exit code of bad usage or configuration.
+const BAD_CONFIG: u8 = 2;
+/// Exit code of a process whose work was cut short while it stopped.
+const CUT_SHORT: u8 = 3;
 /// How long tasks may take to end once no request is in flight.
 const TASKS_END: Duration = Duration::from_secs(5);
 
@@ -32,7 +36,10 @@ const TASKS_END: Duration = Duration::from_secs(5);
       --set 'upstream.nodes=[{url: \"http://127.0.0.1:8180\"}]'
   BIFROST_CACHE__BLOCK_BYTES=1GiB bifrost-gateway --config gateway.yaml --check-config
 
-Signals: SIGTERM and SIGINT drain and end; SIGHUP reads the configuration again."
+Signals: SIGTERM and SIGINT drain and end; SIGHUP reads the configuration again.
+
+Exit codes: 0 stopped cleanly, 1 could not start, 2 bad usage or configuration,
+3 cut work short while stopping."
 )]
 struct Arguments {
     /// The configuration file, in YAML; every key has a default.
@@ -44,6 +51,10 @@ struct Arguments {
     /// Checks the configuration, prints what is in effect, and ends.
     #[arg(long)]
     check_config: bool,
+    /// Drains and ends when standard input, a pipe, is closed: for supervisors, whose death must not
+    /// leave this process behind.
+    #[arg(long)]
+    stop_with_stdin: bool,
 }
 
 impl Arguments {
@@ -56,9 +67,16 @@ impl Arguments {
     }
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = arguments.load()?;
+    let config = match arguments.load() {
+        Ok(config) => config,
+        Err(error) => return fail(BAD_CONFIG, &error),
+    };
+    started(&arguments, config).unwrap_or_else(|error| fail(1, &error))
+}
+
+fn started(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     if arguments.check_config {
         use std::io::Write;
         write!(std::io::stdout(), "{}", telemetry::config::to_yaml(&config))?;
@@ -71,7 +89,15 @@ fn main() -> anyhow::Result<ExitCode> {
     runtime.block_on(run(arguments, config))
 }
 
-async fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
+/// Says in one line why the process ends, on the standard error.
+fn fail(code: u8, why: &anyhow::Error) -> ExitCode {
+    use std::io::Write;
+    // There is nobody left to tell if this cannot be written.
+    writeln!(std::io::stderr(), "bifrost-gateway: {why:#}").unwrap_or_default();
+    ExitCode::from(code)
+}
+
+async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::new();
     let drain = Drain::new();
     let registry = Registry::new();
@@ -96,13 +122,23 @@ async fn run(arguments: Arguments, config: Config) -> anyhow::Result<ExitCode> {
         access: access.clone(),
     };
     let server = Server::start(config, around).await?;
-    until_told(&arguments, &server, &access, shows.level()).await?;
+    until_told(arguments, &server, &access, shows.level()).await?;
     let finished = server.drain().await;
     let left = tasks.shutdown(TASKS_END).await;
     let logged = access.close(TASKS_END);
     shows.shutdown(TASKS_END).await;
     let clean = finished && left.is_empty() && logged;
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(CUT_SHORT) })
+}
+
+/// Waits for the end of whoever started this process, if it is to end with that.
+async fn parent_gone(stop_with_stdin: bool) {
+    if !stop_with_stdin {
+        return std::future::pending().await;
+    }
+    if let Err(error) = telemetry::parent::gone().await {
+        tracing::error!(%error, "standard input cannot be watched; ending");
+    }
 }
 
 /// Waits to be told to end, and reads the configuration again when told to.
@@ -115,8 +151,11 @@ async fn until_told(
     let mut end = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
     let mut reload = signal(SignalKind::hangup()).context("SIGHUP")?;
+    let parent = parent_gone(arguments.stop_with_stdin);
+    tokio::pin!(parent);
     loop {
         tokio::select! {
+            () = &mut parent => return Ok(()),
             _ = end.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = reload.recv() => {

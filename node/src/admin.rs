@@ -22,9 +22,9 @@ use telemetry::Tasks;
 use telemetry::admin::{Body, Routes};
 use tokio::sync::mpsc;
 
-use crate::blockstore::Blockstore;
+use crate::blockstore::{Blockstore, StoreError};
 use crate::import::{self, Kind};
-use crate::retrieve::Retrieve;
+use crate::retrieve::{FetchError, Retrieve};
 
 /// Lines of progress that wait for whoever reads them; the work waits when there are more.
 const LINES_WAITING_MAX: usize = 16;
@@ -129,7 +129,7 @@ impl Admin {
                     let (blocks, bytes) = (done.sums.blocks, done.sums.bytes);
                     json!({"done": true, "roots": roots, "blocks": blocks, "bytes": bytes})
                 }
-                Err(error) => json!({"error": error.to_string()}),
+                Err(error) => failure(&error),
             }
         })
     }
@@ -152,7 +152,11 @@ impl Admin {
             };
             match self.retrieve.fetch_dag(&root, progress, deadline).await {
                 Ok(sum) => json!({"done": true, "blocks": sum.blocks, "bytes": sum.bytes}),
-                Err(error) => json!({"error": error.to_string()}),
+                // Blocks are kept by another task, which does not say why it could not.
+                Err(error @ FetchError::NotKept(_)) if self.store.is_full() => {
+                    json!({"error": format!("{error}: {}", StoreError::DiskFull), "kind": DISK_FULL})
+                }
+                Err(error) => failure(&error),
             }
         })
     }
@@ -207,6 +211,26 @@ impl Admin {
         }
     }
 }
+
+/// The last line of work that failed: why, with its causes, and of which kind a caller can mend.
+fn failure(error: &(dyn std::error::Error + 'static)) -> Value {
+    let mut text = error.to_string();
+    let mut full = false;
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        full |= matches!(error.downcast_ref(), Some(StoreError::DiskFull));
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    json!({"error": text, "kind": if full { DISK_FULL } else { "other" }})
+}
+
+/// The kind of a failure for want of room.
+const DISK_FULL: &str = "disk_full";
 
 /// Where long work says how far it is.
 #[derive(Clone)]

@@ -250,6 +250,11 @@ impl Blockstore {
         &self.inner.shared
     }
 
+    /// Whether there is no room for a block.
+    pub fn is_full(&self) -> bool {
+        matches!(self.shared().check_room(0), Err(StoreError::DiskFull))
+    }
+
     fn writes(&self) -> &Pool {
         &self.inner.writes
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use node::config::Config;
 use node::server::Node;
 use telemetry::Process;
@@ -29,6 +31,10 @@ struct Arguments {
     /// Prints the configuration in effect and exits.
     #[arg(long)]
     check_config: bool,
+    /// Drains and ends when standard input, a pipe, is closed: for supervisors, whose death must not
+    /// leave this process behind.
+    #[arg(long)]
+    stop_with_stdin: bool,
 }
 
 impl Arguments {
@@ -43,7 +49,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let config = match arguments.load() {
         Ok(config) => config,
-        Err(error) => return fail(2, &error),
+        Err(error) => return fail(2, &format!("{error:#}")),
     };
     if arguments.check_config {
         use std::io::Write;
@@ -69,7 +75,7 @@ async fn run(arguments: &Arguments, config: Config) -> ExitCode {
         Ok(telemetry) => telemetry,
         Err(error) => return fail(1, &error),
     };
-    let mut signals = match Signals::new() {
+    let mut signals = match Signals::new(arguments.stop_with_stdin) {
         Ok(signals) => signals,
         Err(error) => return fail(1, &error),
     };
@@ -101,11 +107,21 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    parent: BoxFuture<'static, ()>,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new(stop_with_stdin: bool) -> std::io::Result<Self> {
+        let parent = async move {
+            if !stop_with_stdin {
+                return std::future::pending().await;
+            }
+            if let Err(error) = telemetry::parent::gone().await {
+                tracing::error!(%error, "standard input cannot be watched; ending");
+            }
+        };
         Ok(Self {
+            parent: parent.boxed(),
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
@@ -116,6 +132,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Told::End,
             _ = self.interrupt.recv() => Told::End,
+            () = &mut self.parent => Told::End,
             _ = self.hangup.recv() => Told::Reload,
         }
     }

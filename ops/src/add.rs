@@ -148,10 +148,13 @@ pub(crate) async fn run(args: AddArgs, tasks: &Tasks) -> Result<(), AddError> {
         None => args.node.clone(),
     };
     let progress = Progress::new(args.quiet || args.format == Format::Json);
-    let adder = Adder::new(tasks, nodes, args.replicas, args.timeout, progress).await?;
-    for (job, survey) in jobs.into_iter().zip(surveys) {
+    let mut adder = Adder::new(tasks, nodes, args.replicas, args.timeout, progress).await?;
+    for (job, survey) in jobs.iter().zip(&surveys) {
         let added = adder.import(args.profile, choice, job, survey).await?;
         for root in &added.roots {
+            if matches!(job, Job::Archive(_)) {
+                adder.confirm(root.cid, added.bytes).await?;
+            }
             let nodes = adder.replicate(root.cid, added.bytes).await?;
             if !args.quiet && args.format == Format::Text {
                 output::note(&said(root, &added, nodes.len(), fleet.as_ref()));
@@ -179,8 +182,8 @@ pub(crate) async fn folder(
     let choice = Choice { hidden: true };
     let survey = survey(tasks, choice, job.clone()).await?;
     let all = Some(nodes.len());
-    let adder = Adder::new(tasks, nodes, all, timeout, Progress::new(true)).await?;
-    let added = adder.import(Profile::default(), choice, job, survey).await?;
+    let mut adder = Adder::new(tasks, nodes, all, timeout, Progress::new(true)).await?;
+    let added = adder.import(Profile::default(), choice, &job, &survey).await?;
     let root = added.roots.first().ok_or(AddError::Stopped)?;
     adder.replicate(root.cid, added.bytes).await?;
     Ok(root.cid)
@@ -195,6 +198,14 @@ fn jobs(args: &AddArgs) -> Result<Vec<Job>, AddError> {
     let mut named = Vec::new();
     let mut jobs = Vec::new();
     let folder = args.wrap || args.name.is_some();
+    if let Some(name) = &args.name {
+        if args.paths.len() > 1 {
+            return Err(AddError::NameOfMany);
+        }
+        if matches!(name.as_str(), "" | "." | "..") || name.contains(['/', '\0']) {
+            return Err(AddError::BadName(name.clone()));
+        }
+    }
     for path in &args.paths {
         let is_car = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("car"));
         if is_car && !args.as_file && !folder {

@@ -132,7 +132,8 @@ pub(crate) async fn run(args: UpArgs, tasks: &Tasks) -> Result<(), UpError> {
     steps.clear();
     let outcome = match outcome {
         Ok(fleet) => {
-            output::result(&report::ready(&fleet, args.format, Style::stdout()));
+            let program = std::env::current_exe().unwrap_or_else(|_| "bifrost".into());
+            output::result(&report::ready(&fleet, &program, args.format, Style::stdout()));
             watch(&mut signals, &mut events, &steps).await;
             Ok(())
         }
@@ -163,7 +164,7 @@ async fn drain(
     let draining = async {
         for (kind, children) in [("gateways", &running.gateways), ("nodes", &running.nodes)] {
             if !children.is_empty() {
-                steps.begin(&format!("draining {kind} (Ctrl-C again stops everything at once)"));
+                steps.note(&format!("draining {kind} (Ctrl-C again stops everything at once)"));
                 futures::future::join_all(children.iter().map(Child::drain)).await;
             }
         }
@@ -188,24 +189,28 @@ async fn drain(
     Ok(())
 }
 
-/// SIGINT and SIGTERM, which mean the same here.
+/// SIGINT, SIGTERM and the SIGHUP of a terminal that is closed, which mean the same here.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> Result<Self, UpError> {
         let listen = |kind| signal(kind).map_err(UpError::Signals);
-        let (interrupt, terminate) =
-            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate })
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

@@ -9,4 +9,5 @@ mod bad_node;
 mod drain;
 mod helia_bitswap;
 mod kill_node;
+mod up;
 mod verified_fetch;

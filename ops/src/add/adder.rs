@@ -75,18 +75,53 @@ impl Adder {
         Err(first.map_or(AddError::TooFewNodes { asked: replicas, nodes: 0 }, AddError::of_search))
     }
 
-    /// Imports into the first node.
+    /// Imports into the first node, and where its disk is full into the next, which is the first from
+    /// then on.
     ///
     /// # Errors
     /// As the variants of [`AddError`] say; nothing is stored then.
     pub(crate) async fn import(
+        &mut self,
+        profile: Profile,
+        choice: Choice,
+        job: &Job,
+        survey: &Survey,
+    ) -> Result<Added, AddError> {
+        let mut left = self.nodes.len();
+        loop {
+            left -= 1;
+            match self.import_into_first(profile, choice, job.clone(), survey.bytes).await {
+                Err(error @ AddError::NotStored { full: true, .. }) if left > 0 => {
+                    self.nodes.rotate_left(1);
+                    self.progress.note(&format!("{error}; trying {}", self.nodes[0].url()));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Has the first node look at every block of a DAG that we did not build, and fetch what it
+    /// lacks.
+    ///
+    /// # Errors
+    /// [`AddError::NotWhole`] when a block is neither there nor to be had.
+    pub(crate) async fn confirm(&self, cid: Cid, bytes: u64) -> Result<(), AddError> {
+        match self.fetch(&self.nodes[0], cid, bytes).await {
+            Err(AddError::NotStored { text, .. }) => {
+                Err(AddError::NotWhole { cid: cid.to_string(), text })
+            }
+            done => done,
+        }
+    }
+
+    async fn import_into_first(
         &self,
         profile: Profile,
         choice: Choice,
         job: Job,
-        survey: Survey,
+        bytes: u64,
     ) -> Result<Added, AddError> {
-        let bar = self.progress.import(survey.bytes);
+        let bar = self.progress.import(bytes);
         let (sink, feed) = feed::feed();
         let building = match job {
             Job::Paths { paths, folder } => {
@@ -175,11 +210,12 @@ impl Adder {
         node: &Endpoint,
         progress: impl Fn(u64),
     ) -> Result<Value, AddError> {
-        let not_stored =
-            |text: &str| Err(AddError::NotStored { node: node.url(), text: text.to_owned() });
+        let not_stored = |text: &str, full| {
+            Err(AddError::NotStored { node: node.url(), text: text.to_owned(), full })
+        };
         while let Some(line) = lines.next().await? {
             if let Some(text) = line["error"].as_str() {
-                return not_stored(text);
+                return not_stored(text, line["kind"] == "disk_full");
             }
             if line["done"] == true {
                 return Ok(line);
@@ -188,7 +224,7 @@ impl Adder {
                 progress(bytes);
             }
         }
-        not_stored("it ended its answer without saying that all is done")
+        not_stored("it ended its answer without saying that all is done", false)
     }
 
     /// Compares the roots that the node names, if it names any, with ours.

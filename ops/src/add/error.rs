@@ -41,6 +41,12 @@ pub(crate) enum AddError {
     /// Two paths would have the same name in one folder.
     #[error("two paths are named {0:?}; add them one by one, or rename one")]
     NameTaken(String),
+    /// The name could not be asked for.
+    #[error("{0:?} cannot be a name: it is empty, is . or .., or has a / or a zero byte in it")]
+    BadName(String),
+    /// One name for several paths.
+    #[error("--name takes one PATH; to put several into one folder, use --wrap")]
+    NameOfMany,
     /// A path has no name of its own.
     #[error("{} has no name; give one with --name", .0.display())]
     NoName(PathBuf),
@@ -65,11 +71,23 @@ pub(crate) enum AddError {
     #[error("{0} is no admin listener: those of `bifrost up` are on the ports from 9180 on")]
     NotAdmin(String),
     /// A node took the content and then said that it failed.
-    #[error("{node} did not store it: {text}{}", disk_advice(.text))]
+    #[error("{node} did not store it: {text}{}", disk_advice(*.full))]
     NotStored {
         /// The node's admin listener.
         node: String,
         /// What it said.
+        text: String,
+        /// Whether its disk is full.
+        full: bool,
+    },
+    /// An archive does not hold all that is below its root.
+    #[error(
+        "the archive does not hold all of {cid}, and what it lacks is not to be had ({text}); its blocks are stored: add the rest and run the same command again"
+    )]
+    NotWhole {
+        /// The root.
+        cid: String,
+        /// What the node said.
         text: String,
     },
     /// A node found another root than we did.
@@ -124,8 +142,11 @@ impl AddError {
             | AddError::Changed(_)
             | AddError::Read { .. }
             | AddError::Car { .. }
+            | AddError::NotWhole { .. }
             | AddError::NoRoots(_) => Exit::Input,
             AddError::NameTaken(_)
+            | AddError::BadName(_)
+            | AddError::NameOfMany
             | AddError::NoName(_)
             | AddError::NotAdmin(_)
             | AddError::TooFewNodes { .. } => Exit::Usage,
@@ -162,10 +183,9 @@ impl AddError {
                         "it takes no imports: it is a gateway's admin listener, name a node's"
                             .to_owned()
                     }
-                    StatusCode::INSUFFICIENT_STORAGE => format!("disk full: {text}"),
                     _ => format!("{status}: {text}"),
                 };
-                AddError::NotStored { node: url, text }
+                AddError::NotStored { node: url, text, full: false }
             }
             other @ (ClientError::BadUrl(_)
             | ClientError::NotRunning(_)
@@ -199,9 +219,8 @@ fn advice(error: &CarError) -> &'static str {
     }
 }
 
-fn disk_advice(text: &str) -> &'static str {
-    let lower = text.to_ascii_lowercase();
-    if ["no space left", "disk full", "os error 28"].iter().any(|sign| lower.contains(sign)) {
+fn disk_advice(full: bool) -> &'static str {
+    if full {
         "; free space where the data folder is, or start the fleet with --data on another disk"
     } else {
         ""
@@ -216,7 +235,8 @@ mod tests {
     fn a_full_disk_is_told_with_its_remedy() {
         let error = AddError::NotStored {
             node: "http://127.0.0.1:9180".into(),
-            text: "No space left on device (os error 28)".into(),
+            text: "the disk of the blockstore is full".into(),
+            full: true,
         };
         assert!(error.to_string().ends_with("with --data on another disk"), "{error}");
         assert_eq!(error.exit(), Exit::Refused);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output;
+
 /// How often a bar is drawn though nothing moves.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -11,6 +13,7 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     bars: MultiProgress,
+    quiet: bool,
 }
 
 impl Progress {
@@ -18,7 +21,14 @@ impl Progress {
     pub(crate) fn new(hidden: bool) -> Self {
         let target =
             if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        Self { bars: MultiProgress::with_draw_target(target) }
+        Self { bars: MultiProgress::with_draw_target(target), quiet: hidden }
+    }
+
+    /// Says something without disturbing the bars; nothing when they are hidden on purpose.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.bars.suspend(|| output::note(text));
+        }
     }
 
     /// A bar of an import of so many bytes.

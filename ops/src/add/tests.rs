@@ -127,10 +127,10 @@ fn one(path: &Path) -> Job {
     Job::Paths { paths: vec![(path.to_path_buf(), "it".to_owned())], folder: None }
 }
 
-async fn import(adder: &Adder, job: Job, hidden: bool) -> Result<Added, AddError> {
+async fn import(adder: &mut Adder, job: Job, hidden: bool) -> Result<Added, AddError> {
     let choice = Choice { hidden };
     let survey = survey(&adder.tasks, choice, job.clone()).await?;
-    adder.import(Profile::default(), choice, job, survey).await
+    adder.import(Profile::default(), choice, &job, &survey).await
 }
 
 fn arguments(text: &[&str]) -> AddArgs {
@@ -157,7 +157,7 @@ async fn a_file_of_many_leaves_arrives_whole_and_in_order() {
     let path = folder.path().join("file");
     fs::write(&path, &content).expect("it can be written");
 
-    let added = import(&adder(&tasks, &[&node], None).await, one(&path), true).await;
+    let added = import(&mut adder(&tasks, &[&node], None).await, one(&path), true).await;
 
     let mut expected = FileImport::new(Profile::default());
     expected.push(content.into());
@@ -174,7 +174,7 @@ async fn an_empty_file_has_the_cid_that_all_know() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("empty");
     fs::write(&path, "").expect("it can be written");
-    let added = import(&adder(&tasks, &[&node], None).await, one(&path), true).await;
+    let added = import(&mut adder(&tasks, &[&node], None).await, one(&path), true).await;
     let root = added.expect("it is taken").roots[0].cid.to_string();
     assert_eq!(root, "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku");
 }
@@ -183,17 +183,18 @@ async fn an_empty_file_has_the_cid_that_all_know() {
 async fn hidden_names_and_links_are_kept_and_can_be_left_out() {
     let tasks = Tasks::new();
     let node = PlayedNode::start(&tasks, None).await;
-    let adder = adder(&tasks, &[&node], None).await;
+    let mut adder = adder(&tasks, &[&node], None).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     fs::write(folder.path().join("a"), "a").expect("it can be written");
-    let plain = import(&adder, one(folder.path()), true).await.expect("it is taken");
+    let plain = import(&mut adder, one(folder.path()), true).await.expect("it is taken");
     fs::write(folder.path().join(".b"), "b").expect("it can be written");
-    let all = import(&adder, one(folder.path()), true).await.expect("it is taken");
-    let without = import(&adder, one(folder.path()), false).await.expect("it is taken");
+    let all = import(&mut adder, one(folder.path()), true).await.expect("it is taken");
+    let without = import(&mut adder, one(folder.path()), false).await.expect("it is taken");
     assert_ne!(plain.roots, all.roots);
     assert_eq!(plain.roots, without.roots);
     symlink("nowhere", folder.path().join("link")).expect("a link can be made");
-    let linked = import(&adder, one(folder.path()), true).await.expect("a dangling link is kept");
+    let linked =
+        import(&mut adder, one(folder.path()), true).await.expect("a dangling link is kept");
     assert_eq!(linked.blocks, 4);
 }
 
@@ -201,14 +202,15 @@ async fn hidden_names_and_links_are_kept_and_can_be_left_out() {
 async fn what_cannot_be_content_is_named_and_nothing_is_sent() {
     let tasks = Tasks::new();
     let node = PlayedNode::start(&tasks, None).await;
-    let adder = adder(&tasks, &[&node], None).await;
+    let mut adder = adder(&tasks, &[&node], None).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let socket = folder.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("it can be bound");
-    let error = import(&adder, one(folder.path()), true).await.expect_err("a socket is refused");
+    let error =
+        import(&mut adder, one(folder.path()), true).await.expect_err("a socket is refused");
     assert!(matches!(&error, AddError::Special(path, "a socket") if *path == socket), "{error}");
     let missing = folder.path().join("missing");
-    let error = import(&adder, one(&missing), true).await.expect_err("it is not there");
+    let error = import(&mut adder, one(&missing), true).await.expect_err("it is not there");
     assert_eq!(error.to_string(), format!("{}: no such file or folder", missing.display()));
     assert!(node.is_empty());
 }
@@ -217,10 +219,10 @@ async fn what_cannot_be_content_is_named_and_nothing_is_sent() {
 async fn a_file_that_is_not_as_long_as_it_was_is_refused() {
     let tasks = Tasks::new();
     let node = PlayedNode::start(&tasks, None).await;
-    let adder = adder(&tasks, &[&node], None).await;
+    let mut adder = adder(&tasks, &[&node], None).await;
     // The system says that it is empty, and yet there is something to read.
     let growing = Path::new("/proc/self/status");
-    let error = import(&adder, one(growing), true).await.expect_err("it is refused");
+    let error = import(&mut adder, one(growing), true).await.expect_err("it is refused");
     assert!(matches!(&error, AddError::Changed(path) if path == growing), "{error}");
     assert!(node.is_empty());
     let refused = node.seen.lock().expect("no test panics in it").refused.clone();
@@ -231,7 +233,7 @@ async fn a_file_that_is_not_as_long_as_it_was_is_refused() {
 async fn a_car_is_passed_on_and_a_cut_or_forged_one_stores_nothing() {
     let tasks = Tasks::new();
     let node = PlayedNode::start(&tasks, None).await;
-    let adder = adder(&tasks, &[&node], None).await;
+    let mut adder = adder(&tasks, &[&node], None).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("a.car");
     let block = Block::of(ipfs::Codec::Raw, "hello".into()).expect("it is small");
@@ -246,12 +248,12 @@ async fn a_car_is_passed_on_and_a_cut_or_forged_one_stores_nothing() {
     ] {
         fs::write(&path, bytes).expect("it can be written");
         let job = Job::Archive(path.clone());
-        let error = import(&adder, job, true).await.expect_err("it is refused").to_string();
+        let error = import(&mut adder, job, true).await.expect_err("it is refused").to_string();
         assert!(error.contains(wrong) && error.contains("a.car"), "{error}");
         assert!(node.is_empty());
     }
     fs::write(&path, archive).expect("it can be written");
-    let added = import(&adder, Job::Archive(path), true).await.expect("it is taken");
+    let added = import(&mut adder, Job::Archive(path), true).await.expect("it is taken");
     assert_eq!(added.roots, [Root { name: "a.car".into(), cid: *block.cid() }]);
     assert!(node.has(block.cid()));
 }
@@ -281,14 +283,54 @@ async fn as_many_nodes_as_asked_for_fetch_it_and_a_failing_one_is_passed_over() 
 #[tokio::test]
 async fn a_node_that_refuses_is_quoted() {
     let tasks = Tasks::new();
-    let full = Some((StatusCode::INSUFFICIENT_STORAGE, "the store is full"));
-    let node = PlayedNode::start(&tasks, full).await;
+    let full = "{\"error\":\"the disk of the blockstore is full\",\"kind\":\"disk_full\"}\n";
+    let node = PlayedNode::start(&tasks, Some((StatusCode::OK, full))).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("file");
     fs::write(&path, "x").expect("it can be written");
+    let mut adder = adder(&tasks, &[&node], None).await;
+    let error = import(&mut adder, one(&path), true).await.expect_err("it refuses").to_string();
+    assert!(
+        error.contains("blockstore is full; free space") && error.contains("--data"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn where_one_disk_is_full_the_next_node_takes_it() {
+    let tasks = Tasks::new();
+    let full = "{\"error\":\"the disk of the blockstore is full\",\"kind\":\"disk_full\"}\n";
+    let full = PlayedNode::start(&tasks, Some((StatusCode::OK, full))).await;
+    let good = PlayedNode::start(&tasks, None).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("file");
+    fs::write(&path, "x").expect("it can be written");
+    let mut adder = adder(&tasks, &[&full, &good], Some(1)).await;
+    let added = import(&mut adder, one(&path), true).await.expect("the second takes it");
+    assert!(good.has(&added.roots[0].cid));
+    let held = adder.replicate(added.roots[0].cid, 1).await.expect("one is enough");
+    assert_eq!(held, [good.endpoint.url()]);
+}
+
+#[tokio::test]
+async fn an_archive_that_lacks_a_block_is_not_said_to_be_held() {
+    let tasks = Tasks::new();
+    let said = "{\"error\":\"nobody provides the block\",\"kind\":\"other\"}\n";
+    let node = PlayedNode::start(&tasks, Some((StatusCode::OK, said))).await;
     let adder = adder(&tasks, &[&node], None).await;
-    let error = import(&adder, one(&path), true).await.expect_err("it refuses").to_string();
-    assert!(error.contains("disk full: the store is full") && error.contains("--data"), "{error}");
+    let cid = *Block::of(ipfs::Codec::Raw, "x".into()).expect("it is small").cid();
+    let error = adder.confirm(cid, 1).await.expect_err("a block is nowhere");
+    assert_eq!(error.exit(), crate::output::Exit::Input);
+    assert!(error.to_string().contains("does not hold all of"), "{error}");
+}
+
+#[test]
+fn names_that_nobody_could_ask_for_are_refused() {
+    for name in ["", ".", "..", "a/b", "a\0b"] {
+        let refused = jobs(&arguments(&["--name", name, "a"]));
+        assert!(matches!(refused, Err(AddError::BadName(_))), "{name:?}: {refused:?}");
+    }
+    assert!(matches!(jobs(&arguments(&["--name", "n", "a", "b"])), Err(AddError::NameOfMany)));
 }
 
 #[tokio::test]

@@ -10,8 +10,10 @@ use http::Method;
 use telemetry::Tasks;
 use tokio::sync::mpsc;
 
+use crate::add::AddError;
 use crate::client::{Client, Endpoint};
 use crate::fleet::{Fleet, Process, Site};
+use crate::output::Style;
 use crate::site;
 use crate::up::child::{self, Child, Event, Spec, Started};
 use crate::up::configs::{self, GatewayPlan, NodePlan, Written};
@@ -145,6 +147,7 @@ impl<'a> BringUp<'a> {
         self.steps.begin("importing the project's site");
         let root = self.site(&nodes).await?;
         let gateways = self.gateways(running, &nodes, &root).await?;
+        self.shown(&gateways, &nodes, &root).await?;
         let first = self.places.gateways[0].http;
         let url = format!("http://{SITE_HOST}:{}/", first.port());
         let fleet = Fleet { data: self.data.clone(), gateways, nodes, site: Site { url, root } };
@@ -238,15 +241,46 @@ impl<'a> BringUp<'a> {
         Ok(found)
     }
 
-    /// Imports the project's site into every node and returns its root.
+    /// Asks every gateway for the site, so that "ready" means pages: an edited config may name other
+    /// nodes than there are.
+    async fn shown(
+        &self,
+        gateways: &[Process],
+        nodes: &[Process],
+        root: &str,
+    ) -> Result<(), UpError> {
+        for gateway in gateways {
+            let asked = Endpoint::parse(&gateway.url)?;
+            let answer = self.client.head(&asked, Method::HEAD, &format!("/ipfs/{root}/")).await;
+            if let Err(error) = answer {
+                let nodes: Vec<&str> = nodes.iter().map(|node| node.url.as_str()).collect();
+                return Err(UpError::NotShown {
+                    name: gateway.name.clone(),
+                    how: error.to_string(),
+                    config: gateway.config.clone(),
+                    nodes: nodes.join(", "),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Imports the project's site into every node, if possible, and returns its root.
     async fn site(&self, nodes: &[Process]) -> Result<String, UpError> {
         let folder = self.data.join("site.generated");
         site::rewrite(&folder)
             .map_err(|source| UpError::Folder { path: folder.clone(), source })?;
         let admins = nodes.iter().map(|node| Endpoint::parse(&node.admin));
         let admins = admins.collect::<Result<Vec<_>, _>>()?;
-        let root = crate::add::folder(&folder, admins, IMPORT_SILENCE, self.tasks).await?;
-        Ok(root.to_string())
+        match crate::add::folder(&folder, admins, IMPORT_SILENCE, self.tasks).await {
+            Ok(root) => Ok(root.to_string()),
+            Err(AddError::NotReplicated { cid, reasons, .. }) => {
+                let text = format!("the project's site is not on every node: {reasons}");
+                self.steps.note(&Style::stderr().warning(&text));
+                Ok(cid)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn process(&self, name: &str, http: SocketAddr, admin: SocketAddr) -> Process {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use telemetry::{TaskHandle, Tasks};
-use tokio::process::{Child as Process, Command};
+use tokio::process::{Child as Process, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -77,11 +77,19 @@ pub(crate) struct Child {
     _task: TaskHandle<()>,
 }
 
+/// A process that runs. It drains by itself when this process is gone, for it sees the end of its
+/// standard input then.
+#[derive(Debug)]
+struct Alive {
+    process: Process,
+    _lifeline: Option<ChildStdin>,
+}
+
 /// A child that has started and is not watched yet; dropped, it is killed.
 #[derive(Debug)]
 pub(crate) struct Started {
     spec: Spec,
-    process: Process,
+    alive: Alive,
 }
 
 impl Started {
@@ -90,8 +98,8 @@ impl Started {
     /// # Errors
     /// [`UpError::Start`], [`UpError::Folder`].
     pub(crate) fn new(spec: Spec) -> Result<Self, UpError> {
-        let process = start(&spec)?;
-        Ok(Self { spec, process })
+        let alive = start(&spec)?;
+        Ok(Self { spec, alive })
     }
 
     /// Waits until it says that it is ready.
@@ -106,7 +114,7 @@ impl Started {
         loop {
             let looked = client.head(&self.spec.admin, Method::GET, "/readyz").await;
             // One that left is told first: the port may be another program's.
-            if let Ok(Some(status)) = self.process.try_wait() {
+            if let Ok(Some(status)) = self.alive.process.try_wait() {
                 return Err(self.not_ready(describe(status)));
             }
             match looked {
@@ -127,7 +135,7 @@ impl Started {
         let gone = CancellationToken::new();
         let at_end = gone.clone().drop_guard();
         let task = tasks.spawn("child", async move {
-            watcher.run(self.process).await;
+            watcher.run(self.alive).await;
             drop(at_end);
         });
         Child { stop, kill, gone, _task: task }
@@ -161,28 +169,28 @@ struct Watcher {
 }
 
 impl Watcher {
-    async fn run(self, mut process: Process) {
+    async fn run(self, mut alive: Alive) {
         let mut pause = PAUSE_FIRST;
         loop {
             let began = Instant::now();
             let how = tokio::select! {
-                status = process.wait() => match status {
+                status = alive.process.wait() => match status {
                     Ok(status) => describe(status),
                     Err(error) => error.to_string(),
                 },
-                () = self.stop.cancelled() => return self.end(process).await,
+                () = self.stop.cancelled() => return self.end(alive).await,
             };
             if began.elapsed() > WELL_AFTER {
                 pause = PAUSE_FIRST;
             }
             let Some(again) = self.again(how, &mut pause).await else { return };
-            process = again;
+            alive = again;
             self.tell(Event::Restarted { name: self.spec.name.clone() }).await;
         }
     }
 
     /// Starts it again, after as many pauses as that takes; `None` when it is to stop.
-    async fn again(&self, mut how: String, pause: &mut Duration) -> Option<Process> {
+    async fn again(&self, mut how: String, pause: &mut Duration) -> Option<Alive> {
         loop {
             let (name, tail) = (self.spec.name.clone(), tail(&self.spec.log));
             self.tell(Event::Died { name, how, tail, again_in: *pause }).await;
@@ -192,14 +200,15 @@ impl Watcher {
             }
             *pause = (*pause * 2).min(PAUSE_MAX);
             match start(&self.spec) {
-                Ok(process) => return Some(process),
+                Ok(alive) => return Some(alive),
                 Err(error) => how = error.to_string(),
             }
         }
     }
 
-    async fn end(&self, mut process: Process) {
-        signal(&process, Signal::TERM);
+    async fn end(&self, mut alive: Alive) {
+        let process = &mut alive.process;
+        signal(process, Signal::TERM);
         let drained = tokio::select! {
             ended = timeout(self.spec.drain_within, process.wait()) => ended.is_ok(),
             () = self.kill.cancelled() => false,
@@ -221,7 +230,7 @@ impl Watcher {
     }
 }
 
-fn start(spec: &Spec) -> Result<Process, UpError> {
+fn start(spec: &Spec) -> Result<Alive, UpError> {
     let failed = |source| UpError::Folder { path: spec.log.clone(), source };
     if spec.log.metadata().is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
         std::fs::rename(&spec.log, spec.log.with_extension("log.1")).map_err(failed)?;
@@ -232,16 +241,20 @@ fn start(spec: &Spec) -> Result<Process, UpError> {
     for variable in overrides() {
         command.env_remove(variable);
     }
-    command
+    let mut process = command
         .arg("--config")
         .arg(&spec.config)
-        .stdin(Stdio::null())
+        .arg("--stop-with-stdin")
+        .stdin(Stdio::piped())
         .stdout(log)
         .stderr(other)
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(|source| UpError::Start { program: spec.program.clone(), source })
+        .map_err(|source| UpError::Start { program: spec.program.clone(), source })?;
+    // Taken out, because waiting for a process would close it.
+    let _lifeline = process.stdin.take();
+    Ok(Alive { process, _lifeline })
 }
 
 /// Variables that override a key of one kind of process, and which the other kind would refuse.

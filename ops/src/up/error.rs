@@ -88,6 +88,20 @@ pub(crate) enum UpError {
         /// The end of the log.
         tail: String,
     },
+    /// A gateway is up and does not show the site.
+    #[error(
+        "{name} runs but does not show what the nodes hold: {how}; upstream.nodes in {} must name {nodes}, or delete the file to have it written again", .config.display()
+    )]
+    NotShown {
+        /// The gateway.
+        name: String,
+        /// What it answered.
+        how: String,
+        /// Its config.
+        config: PathBuf,
+        /// The nodes that there are.
+        nodes: String,
+    },
     /// A node does not say who it is.
     #[error("{0} names no address for peers; this is a fault: report it")]
     NoIdentity(String),
@@ -121,7 +135,7 @@ impl UpError {
             | UpError::NoPorts(_)
             | UpError::EditedConfig { .. } => Exit::Machine,
             UpError::UnknownProcess(_) => Exit::Usage,
-            UpError::NotReady { .. } => Exit::NotReady,
+            UpError::NotReady { .. } | UpError::NotShown { .. } => Exit::NotReady,
             UpError::NoIdentity(_) | UpError::Signals(_) => Exit::Internal,
             UpError::Client(error) => client_exit(error),
             UpError::Site(error) => error.exit(),

@@ -59,7 +59,9 @@ impl DataFolder {
         }
         let disk = rustix::fs::statvfs(&path).map_err(|errno| failed(errno.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < FREE_NEEDED {
+        // A fleet that holds content already can serve it from a full disk.
+        let is_new = !path.join("node-0").is_dir();
+        if free < FREE_NEEDED && is_new {
             let (free, needed) = (ByteSize(free), ByteSize(FREE_NEEDED));
             return Err(UpError::DiskFull { path, free, needed });
         }

@@ -1,15 +1,17 @@
 //! What `bifrost up` says: where everything is, what to do next, and what became of a child.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::fleet::{Fleet, Process};
 use crate::output::{Format, Style, Table};
 use crate::up::child::Event;
 
-/// What is printed once all is ready.
-pub(crate) fn ready(fleet: &Fleet, format: Format, style: Style) -> String {
+/// What is printed once all is ready; `program` is this command, as a shell finds it from anywhere.
+pub(crate) fn ready(fleet: &Fleet, program: &Path, format: Format, style: Style) -> String {
     match format {
-        Format::Text => text(fleet, style),
+        Format::Text => text(fleet, program, style),
         Format::Json => {
             let mut line = json!(fleet);
             line["event"] = json!("ready");
@@ -18,7 +20,7 @@ pub(crate) fn ready(fleet: &Fleet, format: Format, style: Style) -> String {
     }
 }
 
-fn text(fleet: &Fleet, style: Style) -> String {
+fn text(fleet: &Fleet, program: &Path, style: Style) -> String {
     let mut open = Table::default();
     open.row(["site", &fleet.site.url]);
     let gateway = &fleet.gateways[0].url;
@@ -38,10 +40,7 @@ fn text(fleet: &Fleet, style: Style) -> String {
     for Process { name, config, log, .. } in fleet.gateways.iter().chain(&fleet.nodes) {
         files.row([name, &config.display().to_string(), &log.display().to_string()]);
     }
-    let add = match fleet.data.ends_with(".bifrost") {
-        true => "bifrost add PATH".to_owned(),
-        false => format!("bifrost add --data {} PATH", fleet.data.display()),
-    };
+    let add = format!("{} add --data {} PATH", program.display(), fleet.data.display());
     format!(
         "\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n  {add}\n  open the CID that it prints as {gateway}/ipfs/CID\n  Ctrl-C drains and stops everything\n",
         style.strong("Ready. Open in a browser:"),
@@ -112,19 +111,19 @@ Configs and logs (access logs lie beside the logs):
   node-1     /d/.bifrost/node-1.yaml     /d/.bifrost/logs/node-1.log
 
 Next:
-  bifrost add PATH
+  /p/bifrost add --data /d/.bifrost PATH
   open the CID that it prints as http://127.0.0.1:8080/ipfs/CID
   Ctrl-C drains and stops everything
 ";
 
     #[test]
     fn the_table_is_as_it_was() {
-        assert_eq!(ready(&fleet(), Format::Text, Style::plain()), GOLDEN);
+        assert_eq!(ready(&fleet(), Path::new("/p/bifrost"), Format::Text, Style::plain()), GOLDEN);
     }
 
     #[test]
     fn the_line_of_json_is_one_line_and_has_every_url() {
-        let line = ready(&fleet(), Format::Json, Style::plain());
+        let line = ready(&fleet(), Path::new("/p/bifrost"), Format::Json, Style::plain());
         assert_eq!(line.lines().count(), 1);
         let said: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
         assert_eq!(said["event"], "ready");
