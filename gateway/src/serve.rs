@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use futures::FutureExt;
 use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use telemetry::metrics::Label;
 use telemetry::trace::{RequestId, TraceContext};
@@ -156,6 +156,12 @@ impl Gateway {
         if let Error::Render(render::RenderError::Range { size }) = error {
             let range = HeaderValue::from_str(&format!("bytes */{size}"));
             rendered.headers_mut().insert(header::CONTENT_RANGE, range.expect("digits"));
+        }
+        // Who does not say which host is meant may not be who it seems: nothing more is read there.
+        if matches!(error, Error::Ask(classify::AskError::BadHost))
+            && parts.version <= Version::HTTP_11
+        {
+            rendered.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         (rendered, outcome)
     }

@@ -126,10 +126,13 @@ struct Learnt {
     failure: Option<Failure>,
     state: Option<Retrieval>,
     tried: u8,
+    /// Whether some node said nothing of the content: it was left alone, or failed.
+    unheard: bool,
 }
 
 impl Learnt {
     fn add(&mut self, miss: &Miss) {
+        self.unheard |= miss.failure.is_about_node();
         if let Some(state) = miss.state {
             self.state = Some(state);
         }
@@ -140,12 +143,12 @@ impl Learnt {
     }
 
     fn into_error(self, cid: Cid, otherwise: Failure) -> FetchError {
-        FetchError {
-            cid,
-            failure: self.failure.unwrap_or(otherwise),
-            state: self.state,
-            nodes_tried: self.tried,
-        }
+        let failure = match self.failure.unwrap_or(otherwise) {
+            // Nobody else has it, and the node that did not speak may.
+            Failure::NoProviders if self.unheard => Failure::Unreachable,
+            failure => failure,
+        };
+        FetchError { cid, failure, state: self.state, nodes_tried: self.tried }
     }
 }
 
@@ -167,7 +170,7 @@ pub(crate) async fn fetch(pool: &Pool, ask: &Ask, prove: Prove) -> Result<Fetche
     let again = order.len() - 1;
     let deadline = ask.deadline.min(Instant::now() + pool.config().block_timeout);
     let mut attempts = FuturesUnordered::new();
-    let mut learnt = Learnt::default();
+    let mut learnt = Learnt { unheard: again < pool.size(), ..Learnt::default() };
     let mut next = 0;
     let mut only_if_cached = ask.only_if_cached;
     let mut may_start = true;

@@ -1,7 +1,7 @@
 //! Owns connections: accepts them, speaks HTTP/1.1 or cleartext HTTP/2, and closes them in time.
 //!
-//! The clients are gateways and other trustless readers, so the timers are those of the HTTP library;
-//! a connection's task is owned and joined, and one that has nothing in flight ends at once when the
+//! The clients are gateways and other trustless readers. The timers are those of the HTTP library, and
+//! `io` has those that it lacks; a connection's task is owned and joined, and one that has nothing in flight ends at once when the
 //! process drains.
 
 use std::convert::Infallible;
@@ -10,7 +10,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -25,8 +24,17 @@ use tracing::{debug, warn};
 
 use crate::serve::{Body, Serve};
 
+mod io;
+
+use io::Patient;
+
 /// Longest pause between attempts to accept when the process is out of file descriptors.
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes of a connection's head, and of what waits to be written to it.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes of request bodies, of which a request for content has none, that a client may send unasked.
+const WINDOW_BYTES: u32 = 64 * 1024;
 
 /// How connections are bounded.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -43,8 +51,9 @@ pub struct Config {
     pub header_timeout: Duration,
     /// Most concurrent requests on one HTTP/2 connection. Default 256.
     pub h2_streams_max: u32,
-    /// How many bytes of one HTTP/2 stream may be on their way unread. Default 4 MiB.
-    pub h2_window: ByteSize,
+    /// Longest wait for a client to read on; its connection is cut then. Default 60 s.
+    #[serde(with = "telemetry::config::duration")]
+    pub write_timeout: Duration,
 }
 
 impl Default for Config {
@@ -54,7 +63,7 @@ impl Default for Config {
             connections_max: 4096,
             header_timeout: Duration::from_secs(60),
             h2_streams_max: 256,
-            h2_window: ByteSize::mib(4),
+            write_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -66,6 +75,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Attempts to accept a connection that failed.
     pub accept_errors: Counter,
+    /// Times that a connection had to wait because there were too many.
+    pub full: Counter,
 }
 
 impl Metrics {
@@ -77,6 +88,10 @@ impl Metrics {
             accept_errors: registry.counter(
                 "bifrost_node_accept_errors_total",
                 "Attempts to accept a connection that failed.",
+            ),
+            full: registry.counter(
+                "bifrost_node_accept_full_total",
+                "Times that a connection had to wait because there were too many.",
             ),
         }
     }
@@ -111,6 +126,9 @@ impl Accept {
         let slots = Arc::new(Semaphore::new(accept.config.connections_max.max(1)));
         let mut back_off = Duration::from_millis(5);
         loop {
+            if slots.available_permits() == 0 {
+                accept.metrics.full.inc();
+            }
             let slot = tokio::select! {
                 slot = Arc::clone(&slots).acquire_owned() => slot.expect("never closed"),
                 () = accept.drain.draining() => return,
@@ -151,7 +169,8 @@ impl Accept {
             async move { Ok::<Response<Body>, Infallible>(serve.answer(request, client).await) }
         });
         let builder = self.builder();
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let io = Patient::new(stream, self.config.header_timeout, self.config.write_timeout);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.drain.draining() => {
@@ -166,21 +185,23 @@ impl Accept {
     }
 
     fn builder(&self) -> auto::Builder<Streams> {
-        let window = u32::try_from(self.config.h2_window.as_u64()).unwrap_or(u32::MAX >> 1);
         let mut builder = auto::Builder::new(Streams(self.tasks.clone()));
         builder
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.header_timeout)
-            .max_headers(64);
+            .max_headers(64)
+            .max_buf_size(BUFFER_BYTES);
         builder
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.config.h2_streams_max)
-            .initial_stream_window_size(window)
-            .initial_connection_window_size(window)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
             .max_send_buf_size(1024 * 1024)
-            .max_header_list_size(16 * 1024);
+            .max_header_list_size(16 * 1024)
+            .keep_alive_interval(self.config.header_timeout)
+            .keep_alive_timeout(self.config.header_timeout);
         builder
     }
 }

@@ -18,15 +18,15 @@ use ipfs::trustless::CAR_TYPE;
 use ipfs::unixfs::import::Profile;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use telemetry::Tasks;
 use telemetry::admin::{Body, Routes};
+use telemetry::{Drain, InFlight, Tasks};
 use tokio::sync::mpsc;
 
 use crate::blockstore::{Blockstore, StoreError};
-use crate::import::{self, Kind};
+use crate::import::{self, ImportError, Kind};
 use crate::retrieve::{FetchError, Retrieve};
 
-/// Lines of progress that wait for whoever reads them; the work waits when there are more.
+/// Lines of progress that wait for whoever reads them; further ones are not said.
 const LINES_WAITING_MAX: usize = 16;
 
 /// How the operator's calls are bounded.
@@ -51,6 +51,8 @@ pub(crate) struct Admin {
     pub(crate) store: Blockstore,
     pub(crate) retrieve: Retrieve,
     pub(crate) tasks: Tasks,
+    /// Imports and copies are in flight as requests are.
+    pub(crate) drain: Drain,
 }
 
 impl Routes for Admin {
@@ -112,7 +114,7 @@ impl Admin {
             },
         };
         let tasks = self.tasks.clone();
-        lines(&tasks, "import", move |lines| async move {
+        lines(&tasks, self.drain.in_flight(), "import", move |lines| async move {
             let told = lines.clone();
             let imported = import::import(
                 &self.store,
@@ -129,7 +131,9 @@ impl Admin {
                     let (blocks, bytes) = (done.sums.blocks, done.sums.bytes);
                     json!({"done": true, "roots": roots, "blocks": blocks, "bytes": bytes})
                 }
-                Err(error) => failure(&error),
+                Err(error) => {
+                    failure(&error, matches!(error, ImportError::Store(StoreError::DiskFull)))
+                }
             }
         })
     }
@@ -141,7 +145,7 @@ impl Admin {
             Err(response) => return *response,
         };
         let tasks = self.tasks.clone();
-        lines(&tasks, "replicate", move |lines| async move {
+        lines(&tasks, self.drain.in_flight(), "replicate", move |lines| async move {
             let deadline = Instant::now() + self.config.replicate_timeout;
             let mut told = Instant::now();
             let progress = |sum: crate::retrieve::Progress| {
@@ -153,10 +157,12 @@ impl Admin {
             match self.retrieve.fetch_dag(&root, progress, deadline).await {
                 Ok(sum) => json!({"done": true, "blocks": sum.blocks, "bytes": sum.bytes}),
                 // Blocks are kept by another task, which does not say why it could not.
-                Err(error @ FetchError::NotKept(_)) if self.store.is_full() => {
-                    json!({"error": format!("{error}: {}", StoreError::DiskFull), "kind": DISK_FULL})
+                Err(error @ (FetchError::NotKept(_) | FetchError::Retrieve(_)))
+                    if self.store.is_full() =>
+                {
+                    failure(&format!("{error}: {}", StoreError::DiskFull), true)
                 }
-                Err(error) => failure(&error),
+                Err(error) => failure(&error, false),
             }
         })
     }
@@ -212,21 +218,9 @@ impl Admin {
     }
 }
 
-/// The last line of work that failed: why, with its causes, and of which kind a caller can mend.
-fn failure(error: &(dyn std::error::Error + 'static)) -> Value {
-    let mut text = error.to_string();
-    let mut full = false;
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        full |= matches!(error.downcast_ref(), Some(StoreError::DiskFull));
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    json!({"error": text, "kind": if full { DISK_FULL } else { "other" }})
+/// The last line of work that failed: why, and of which kind, for who can mend it.
+fn failure(error: &dyn std::fmt::Display, is_full: bool) -> Value {
+    json!({"error": error.to_string(), "kind": if is_full { DISK_FULL } else { "other" }})
 }
 
 /// The kind of a failure for want of room.
@@ -244,7 +238,7 @@ impl Lines {
 }
 
 /// Runs long work and answers with its lines; the work ends when nobody reads them any more.
-fn lines<F, W>(tasks: &Tasks, name: &'static str, work: F) -> Response<Body>
+fn lines<F, W>(tasks: &Tasks, alive: InFlight, name: &'static str, work: F) -> Response<Body>
 where
     F: FnOnce(Lines) -> W,
     W: Future<Output = Value> + Send + 'static,
@@ -253,6 +247,7 @@ where
     let working = work(Lines(sender.clone()));
     let task = tasks.spawn(name, async move {
         let last = working.await;
+        drop(alive);
         sender.send(last).await.unwrap_or_default();
     });
     let task = task.abort_on_drop();

@@ -357,11 +357,10 @@ impl Shared {
     }
 }
 
-/// Whether an error says that the block's bytes are lost, rather than that they cannot be had now.
+/// Whether an error says that the block's bytes are lost. A disk that fails or is away says nothing of
+/// them, and they may be well when it is back.
 fn is_loss(error: &io::Error) -> bool {
-    const EIO: i32 = 5;
-    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound)
-        || error.raw_os_error() == Some(EIO)
+    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 fn is_inline(hash: &Multihash) -> bool {

@@ -48,6 +48,9 @@ pub enum ImportError {
     /// The stream is not a sound CAR.
     #[error(transparent)]
     Car(#[from] CarError),
+    /// The CAR names a root that is neither in it nor in the store.
+    #[error("the CAR does not hold the block of its root {0}")]
+    NoRoot(Cid),
     /// A block of our own making is over the limit, which profiles rule out.
     #[error(transparent)]
     Block(#[from] BlockError),
@@ -119,6 +122,9 @@ where
             vec![file(&mut frames, tasks, profile, &mut sink, &mut progress).await?]
         }
     };
+    if let Some(root) = roots.iter().find(|root| !sink.import.holds(root)) {
+        return Err(ImportError::NoRoot(*root));
+    }
     sink.import.commit().await?;
     progress(&sink.sums);
     Ok(Imported { roots, sums: sink.sums })

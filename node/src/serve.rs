@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytesize::ByteSize;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use ipfs::Cid;
 use ipfs::trustless::{DEADLINE_HEADER, Format, ROOT_HEADER};
@@ -114,6 +114,8 @@ impl Serve {
         let asked = self.asked(request.headers(), &question);
         match question.format {
             Format::Raw => raw::answer(self, &question, &asked, account).await,
+            // Where the end of the connection is the end of the body, a cut would look whole.
+            Format::Car if request.version() < Version::HTTP_11 => Err(ServeError::Version),
             Format::Car => car::answer(self, &question, &asked, account).await,
         }
     }

@@ -111,6 +111,7 @@ impl Node {
             store: store.clone(),
             retrieve: retrieve.clone(),
             tasks: tasks.clone(),
+            drain: drain.clone(),
         });
         let shown = Shown {
             process: Process::Node,
@@ -159,9 +160,17 @@ impl Node {
         if tokio::time::timeout(LAST_STEPS, self.swarm.stop()).await.is_err() {
             warn!("the host did not stop in time");
         }
-        if let Err(error) = self.store.flush().await {
-            warn!(%error, "the store could not be flushed");
-        }
+        let flushed = match tokio::time::timeout(LAST_STEPS, self.store.flush()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                warn!(%error, "the store could not be flushed");
+                false
+            }
+            Err(_) => {
+                warn!("the store was not flushed in time");
+                false
+            }
+        };
         let left = self.tasks.shutdown(LAST_STEPS).await;
         if !left.is_empty() {
             warn!(tasks = ?left, "tasks were aborted");
@@ -169,6 +178,6 @@ impl Node {
         let log = self.log;
         let written = tokio::task::block_in_place(|| log.close(LAST_STEPS));
         info!("stopped");
-        finished && written
+        finished && flushed && written && left.is_empty()
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tracing::Level;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -169,7 +170,9 @@ pub(crate) fn install(
         let ours = tracing_subscriber::filter::filter_fn(|metadata| {
             let target = metadata.target();
             let root = target.split("::").next().unwrap_or(target);
-            *metadata.level() <= tracing::Level::DEBUG && TRACED.contains(&root)
+            // Spans of requests are below the usual level of the log, where they would cost.
+            let least = if metadata.is_span() { Level::DEBUG } else { Level::INFO };
+            *metadata.level() <= least && TRACED.contains(&root)
         });
         tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours)
     });

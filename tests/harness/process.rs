@@ -84,6 +84,11 @@ impl Process {
         resident_bytes(self.child.id())
     }
 
+    /// The most memory that was ever resident, in bytes.
+    pub fn peak_bytes(&self) -> u64 {
+        memory_of(self.child.id(), "VmHWM:")
+    }
+
     /// The last lines of its log, for a failure message.
     pub fn log_tail(&self, lines: usize) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
@@ -111,10 +116,14 @@ impl Drop for Process {
 
 /// Memory that is resident in a process of ours, in bytes; zero when it is gone.
 pub fn resident_bytes(id: u32) -> u64 {
+    memory_of(id, "VmRSS:")
+}
+
+fn memory_of(id: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(name))
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
         .and_then(|text| text.trim().parse::<u64>().ok())
         .map_or(0, |kib| kib * 1024)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what the tests need and the machine lacks: a C compiler and Chromium from Debian, and the
+# Installs what the tests need and the machine lacks: a C compiler, npm and Chromium from Debian, and the
 # pinned npm packages (Helia, Playwright, Node itself) into the cache folder, never into the checkout.
 #
 # Where it cannot install, it lists everything that is missing and fails: a test that is skipped
@@ -12,10 +12,10 @@ interop="$cache/interop"
 missing=()
 
 command -v cargo >/dev/null || missing+=("cargo: Rust 1.95 or later")
-command -v npm >/dev/null || missing+=("npm: any Node.js that still runs npm")
 
 packages=()
 command -v cc >/dev/null || packages+=(build-essential)
+command -v npm >/dev/null || packages+=(npm)
 [ -x "${BIFROST_CHROMIUM:-/usr/bin/chromium}" ] || packages+=(chromium)
 if [ "${#packages[@]}" -gt 0 ]; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -24,7 +24,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
       >"${TMPDIR:-/tmp}/bifrost-apt.log" 2>&1 \
       || missing+=("${packages[*]}: apt-get failed, see ${TMPDIR:-/tmp}/bifrost-apt.log")
   else
-    missing+=("${packages[*]}: needs apt-get and root; BIFROST_CHROMIUM names another Chromium")
+    missing+=("${packages[*]}: install them by hand, apt-get as root is not to be had; BIFROST_CHROMIUM names another Chromium")
   fi
 fi
 

@@ -111,7 +111,7 @@ pub(super) async fn run(
         }
         Err(error) => {
             node.metrics.unverified_bytes.inc_by(length as u64);
-            warn!(node = node.index, %error, "node gave bytes that are not the block");
+            warn!(node = node.index, cid = %ask.cid, %error, "node gave bytes that are not the block");
             trial.failed();
             Err(Miss::of(Failure::BadBytes))
         }

@@ -38,6 +38,18 @@ impl Failure {
         matches!(self, Failure::NoProviders | Failure::Unreachable)
     }
 
+    /// Whether it tells of the node alone, which may have the content for all that is known.
+    pub(super) fn is_about_node(self) -> bool {
+        match self {
+            Failure::NoNode | Failure::Busy | Failure::Timeout | Failure::BadBytes => true,
+            Failure::NotCached
+            | Failure::NoProviders
+            | Failure::Unreachable
+            | Failure::BadContent
+            | Failure::Blocked => false,
+        }
+    }
+
     /// Its word in logs and metrics.
     pub(crate) fn text(self) -> &'static str {
         match self {

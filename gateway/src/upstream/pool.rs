@@ -60,6 +60,11 @@ impl Pool {
         &self.config
     }
 
+    /// How many nodes there are.
+    pub(super) fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// How many nodes are not left alone.
     pub(crate) fn well(&self) -> usize {
         self.nodes.iter().filter(|node| node.is_well()).count()

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ipfs::Block;
+use ipfs::{Block, Cid};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::index::{Change, Location};
@@ -95,6 +95,13 @@ impl Import {
             self.write().await?;
         }
         Ok(true)
+    }
+
+    /// Whether a block is in the import or was in the store before.
+    pub fn holds(&self, cid: &Cid) -> bool {
+        let table = &self.store.shared().table;
+        let key = table.key(cid.multihash());
+        cid.identity_data().is_some() || self.seen.contains(&key) || table.find(key).is_some()
     }
 
     /// Makes the blocks durable and part of the store.

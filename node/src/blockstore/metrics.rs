@@ -46,7 +46,7 @@ pub struct Metrics {
     pub writes: Family<Write, Counter>,
     /// Bytes of blocks that were written.
     pub written_bytes: Counter,
-    /// Time from a put to its block being durable.
+    /// Time that a batch of blocks took to be written, and synced where that was asked.
     pub put_seconds: Histogram,
     /// Checkpoints of the index that failed; they are tried again.
     pub checkpoint_failures: Counter,

@@ -49,6 +49,10 @@ pub(super) fn open(config: &Config, metrics: &Metrics) -> Result<Found, OpenErro
         let mut open = OpenOptions::new();
         let file = open.read(true).write(true).open(&path).map_err(at(&path))?;
         let mut end = (*length).min(from);
+        if *length < from {
+            // The file lost its end. What comes next begins before the old mark, so a new one is due.
+            marks.insert(*id, *length);
+        }
         if *length > from {
             end = replay.segment(*id, &file, from, *length).map_err(at(&path))?;
             marks.insert(*id, *length);

@@ -58,8 +58,15 @@ impl Segments {
         if let Some(file) = self.open.lock().get(&id) {
             return Ok(Arc::clone(file));
         }
-        let path = path(&self.dir, id, PACK);
-        let file = Arc::new(OpenOptions::new().read(true).write(true).open(path)?);
+        let open = |extension| {
+            OpenOptions::new().read(true).write(true).open(path(&self.dir, id, extension))
+        };
+        let file = match open(PACK) {
+            // A committed import whose renaming failed; opening the store renames it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => open(IMPORT)?,
+            opened => opened?,
+        };
+        let file = Arc::new(file);
         self.keep(id, Arc::clone(&file));
         Ok(file)
     }

@@ -62,6 +62,12 @@ pub(super) struct Writer {
     active: Option<Active>,
     /// Whether the active segment has bytes that are not durable.
     unsynced: bool,
+    /// Bytes of the active segment that are.
+    synced: u64,
+    /// A failed sync that took blocks along and was told to nobody yet.
+    lost: Option<StoreError>,
+    /// Why the last checkpoint failed, if it did.
+    overdue: Option<StoreError>,
     changes: Vec<Change>,
     marks: HashMap<u32, u64>,
     checkpoint_at: Option<Instant>,
@@ -82,7 +88,19 @@ impl Writer {
         marks: HashMap<u32, u64>,
     ) -> Self {
         let checkpoint_at = (!changes.is_empty() || !marks.is_empty()).then(Instant::now);
-        Self { shared, image, active, unsynced: false, changes, marks, checkpoint_at }
+        let synced = active.as_ref().map_or(0, |active| active.length);
+        Self {
+            shared,
+            image,
+            active,
+            unsynced: false,
+            synced,
+            lost: None,
+            overdue: None,
+            changes,
+            marks,
+            checkpoint_at,
+        }
     }
 
     /// Works until every sender is gone, then makes a last checkpoint.
@@ -141,7 +159,10 @@ impl Writer {
     fn alone(&mut self, command: Command) {
         match command {
             Command::Put { .. } => {}
-            Command::Flush { reply } => drop(reply.send(self.sync())),
+            Command::Flush { reply } => {
+                let synced = self.sync();
+                drop(reply.send(self.lost.take().map_or(synced, Err)));
+            }
             Command::Delete { hashes, reply } => drop(reply.send(self.delete(&hashes))),
             Command::Commit { staged, reply } => drop(reply.send(self.adopt(staged))),
         }
@@ -165,7 +186,8 @@ impl Writer {
         }
         let offered = puts.iter().map(|put| put.blocks.len()).sum::<usize>();
         let done = self.write_blocks(&fresh, sync);
-        self.count(&done, fresh.len(), offered - fresh.len(), began);
+        let bytes = fresh.iter().map(|(_, block)| block.data().len() as u64).sum();
+        self.count(&done, (fresh.len(), bytes), offered - fresh.len(), began);
         for (put, count) in puts.into_iter().zip(counts) {
             drop(put.reply.send(done.clone().map(|()| count)));
         }
@@ -183,6 +205,9 @@ impl Writer {
             length += (prefix.len() + block.data().len()) as u64;
             parts.push(Bytes::from(prefix));
             parts.push(block.data().clone());
+        }
+        if !parts.is_empty() {
+            self.shared.check_room(length)?;
         }
         let at = if parts.is_empty() { None } else { Some(self.append(&parts, length)?) };
         if sync {
@@ -202,7 +227,6 @@ impl Writer {
 
     /// Writes bytes behind the last ones; returns where they begin. A failed write leaves nothing.
     fn append(&mut self, parts: &[Bytes], length: u64) -> Result<(u32, u64), StoreError> {
-        self.shared.check_room(length)?;
         let mut active = self.active_segment()?;
         let start = active.length;
         if let Err(error) = self.shared.segments.write(&active.file, start, parts) {
@@ -238,22 +262,45 @@ impl Writer {
         let active = create().map_err(StoreError::write)?;
         self.shared.segments.keep(active.id, Arc::clone(&active.file));
         self.active = Some(active.clone());
+        self.synced = 0;
         Ok(active)
     }
 
     /// Makes the active segment durable.
     ///
     /// After a failure the kernel may take what was not written for clean, so that trying again
-    /// proves nothing: the segment is closed, and its blocks are proven when they are read.
+    /// proves nothing: the segment is closed, and what was not durable before is forgotten.
     fn sync(&mut self) -> Result<(), StoreError> {
         let Some(active) = self.active.as_ref().filter(|_| self.unsynced) else { return Ok(()) };
-        let (synced, segment) = (active.file.sync_data(), active.id);
+        let (synced, segment, length) = (active.file.sync_data(), active.id, active.length);
         self.unsynced = false;
-        synced.map_err(|error| {
-            error!(%error, segment, "cannot sync a segment; it is closed");
-            self.active = None;
-            StoreError::write(error)
-        })
+        match synced {
+            Ok(()) => {
+                self.synced = length;
+                Ok(())
+            }
+            Err(error) => {
+                let error = StoreError::write(error);
+                error!(%error, segment, "cannot sync a segment; it is closed");
+                self.active = None;
+                self.forget(segment, self.synced);
+                self.lost = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets blocks whose bytes may never have reached the disk. No checkpoint knows of them yet,
+    /// for it syncs first.
+    fn forget(&mut self, segment: u32, from: u64) {
+        let table = &self.shared.table;
+        let is_lost = |at: &Location| at.segment == segment && u64::from(at.offset) >= from;
+        self.changes.retain(|change| {
+            let lost = change.to.filter(is_lost);
+            lost.is_none_or(|at| !table.remove(table.key_of(&change.key), at))
+        });
+        self.marks.insert(segment, from);
+        self.shared.note_size();
     }
 
     fn delete(&mut self, hashes: &[Multihash]) -> Result<u64, StoreError> {
@@ -270,6 +317,7 @@ impl Writer {
         if found.is_empty() {
             return Ok(0);
         }
+        // The room that is kept free is for this too: a full disk has to be emptied.
         self.append(&parts, length)?;
         self.sync()?;
         let mut deleted = 0;
@@ -346,8 +394,12 @@ impl Writer {
             .sync()
             .and_then(|()| self.image.commit(&self.changes, &marks).map_err(StoreError::index));
         match done {
-            Ok(()) => self.clean(),
+            Ok(()) => {
+                self.overdue = None;
+                self.clean();
+            }
             Err(error) => {
+                self.overdue = Some(error.clone());
                 warn!(%error, "checkpoint of the index failed; it is tried again");
                 self.shared.metrics.checkpoint_failures.inc();
                 let wait = self.shared.config.checkpoint_interval.max(Duration::from_secs(1));
@@ -374,10 +426,19 @@ impl Writer {
     fn check_overdue(&mut self) -> Result<(), StoreError> {
         let most =
             self.shared.config.checkpoint_changes_max.max(1024).saturating_mul(OVERDUE_FACTOR);
-        if self.changes.len() < most { Ok(()) } else { Err(StoreError::DiskFull) }
+        match &self.overdue {
+            Some(error) if self.changes.len() >= most => Err(error.clone()),
+            Some(_) | None => Ok(()),
+        }
     }
 
-    fn count(&self, done: &Result<(), StoreError>, fresh: usize, held: usize, began: Instant) {
+    fn count(
+        &self,
+        done: &Result<(), StoreError>,
+        (fresh, bytes): (usize, u64),
+        held: usize,
+        began: Instant,
+    ) {
         let metrics = &self.shared.metrics;
         let outcome = match done {
             Ok(()) => Write::Stored,
@@ -385,7 +446,10 @@ impl Writer {
             Err(_) => Write::Failed,
         };
         metrics.writes.at(outcome).inc_by(fresh as u64);
-        metrics.writes.at(Write::Held).inc_by(held as u64);
+        if done.is_ok() {
+            metrics.writes.at(Write::Held).inc_by(held as u64);
+            metrics.written_bytes.inc_by(bytes);
+        }
         metrics.put_seconds.observe_duration(began.elapsed());
     }
 }

@@ -1,8 +1,8 @@
 //! What is written down of one request: its metrics and its line in the access log.
 //!
-//! The account is opened with the head of the request and closed by the last byte of the answer, or
-//! by its absence: a body that is dropped before its end was left by the client or cut by us, and
-//! counts as that whatever the status was.
+//! The account is opened with the head of the request and closed when it is dropped: with the last
+//! byte of the answer, or earlier, with the request or with its body. What ends early was left by the
+//! client or cut by us, and counts as that whatever the status was.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use ipfs::trustless::{Phase, RETRIEVAL_HEADER, Retrieval};
@@ -67,11 +67,34 @@ impl Metrics {
 
 /// What becomes known while a request is answered.
 #[derive(Debug)]
-struct Facts {
+pub(super) struct Facts {
     form: Form,
     cache: Cache,
     blocks: u64,
     root: Option<String>,
+}
+
+/// The same, shared with the body of the answer.
+pub(super) type SharedFacts = Arc<Mutex<Facts>>;
+
+impl Facts {
+    /// Notes a block of the answer and where it came from.
+    pub(super) fn note(&mut self, source: Source) {
+        self.blocks += 1;
+        self.cache = match (source, self.cache) {
+            (Source::Network, _) | (_, Cache::Network) => Cache::Network,
+            (Source::Store, Cache::Hit | Cache::None) => Cache::Hit,
+        };
+    }
+}
+
+/// How a request ends, as far as is known; at first that the client left before any answer.
+#[derive(Debug)]
+struct End {
+    status: u16,
+    outcome: Outcome,
+    first_byte: Option<Duration>,
+    bytes: u64,
 }
 
 /// One request being answered.
@@ -85,7 +108,8 @@ pub(super) struct Account {
     path: String,
     headers: HeaderMap,
     client: SocketAddr,
-    facts: Mutex<Facts>,
+    facts: SharedFacts,
+    end: End,
     _alive: telemetry::InFlight,
 }
 
@@ -115,7 +139,13 @@ impl Account {
             path: request.uri().path().to_owned(),
             headers: request.headers().clone(),
             client,
-            facts: Mutex::new(Facts { form: Form::Own, cache: Cache::None, blocks: 0, root: None }),
+            facts: Arc::new(Mutex::new(Facts {
+                form: Form::Own,
+                cache: Cache::None,
+                blocks: 0,
+                root: None,
+            })),
+            end: End { status: 499, outcome: Outcome::ClientAbort, first_byte: None, bytes: 0 },
             _alive: serve.drain.in_flight(),
         }
     }
@@ -149,18 +179,18 @@ impl Account {
 
     /// Notes a block of the answer.
     pub(super) fn fetched(&self, fetched: &Fetched) {
-        let mut facts = self.facts.lock();
-        facts.blocks += 1;
-        facts.cache = match (fetched.source, facts.cache) {
-            (Source::Network, _) | (_, Cache::Network) => Cache::Network,
-            (Source::Store, Cache::Hit | Cache::None) => Cache::Hit,
-        };
+        self.facts.lock().note(fetched.source);
+    }
+
+    /// What is known, for a body that learns more.
+    pub(super) fn facts(&self) -> SharedFacts {
+        Arc::clone(&self.facts)
     }
 
     /// Says where the blocks came from, as far as is known before the body.
     pub(super) fn cache_status(&self, headers: &mut HeaderMap) {
         let text = match self.facts.lock().cache {
-            Cache::Network => "bifrost-node; fwd=miss; stored",
+            Cache::Network => "bifrost-node; fwd=miss",
             Cache::Hit | Cache::None => "bifrost-node; hit",
         };
         headers.insert(CACHE_STATUS, HeaderValue::from_static(text));
@@ -177,37 +207,32 @@ impl Account {
     }
 
     /// Puts the account behind the body, so that it is closed with it.
-    pub(super) fn close_head(self, response: Response<Body>, is_head: bool) -> Response<Body> {
+    pub(super) fn close_head(mut self, response: Response<Body>, is_head: bool) -> Response<Body> {
         let outcome = outcome_of(&response);
         let (mut head, body) = response.into_parts();
         head.headers.insert(RequestId::HEADER, self.request_id.header_value());
+        let first_byte = self.elapsed();
         let facts = self.facts.lock();
-        let first_byte = self.serve.metrics.first_byte.at((facts.form, facts.cache));
-        first_byte.observe_duration(self.elapsed());
+        let metric = self.serve.metrics.first_byte.at((facts.form, facts.cache));
+        metric.observe_duration(first_byte);
         drop(facts);
-        let ttfb = self.elapsed();
+        self.end.status = head.status.as_u16();
+        self.end.first_byte = Some(first_byte);
         let body = if is_head { Body::default() } else { body };
-        let counted = Counted {
-            body,
-            account: self,
-            status: head.status,
-            outcome,
-            ttfb,
-            bytes: 0,
-            ended: false,
-        };
+        let counted = Counted { body, account: self, outcome };
         Response::from_parts(head, counted.boxed_unsync())
     }
+}
 
-    /// Writes down how the request ended.
-    fn close(&self, status: StatusCode, outcome: Outcome, ttfb: Duration, bytes: u64) {
-        let facts = self.facts.lock();
+impl Drop for Account {
+    fn drop(&mut self) {
+        let (facts, end, total) = (self.facts.lock(), &self.end, self.elapsed());
         let metrics = &self.serve.metrics;
-        metrics.requests.at((facts.form, outcome, facts.cache)).inc();
-        metrics.bytes.at(facts.form).inc_by(bytes);
+        metrics.requests.at((facts.form, end.outcome, facts.cache)).inc();
+        metrics.bytes.at(facts.form).inc_by(end.bytes);
         metrics.in_flight.dec();
-        self.span.record("http.response.status_code", status.as_u16());
-        self.span.record("outcome", outcome.text());
+        self.span.record("http.response.status_code", end.status);
+        self.span.record("outcome", end.outcome.text());
         self.span.record("cache", facts.cache.text());
         self.serve.log.write(|line| {
             line.str("role", "node")
@@ -217,27 +242,24 @@ impl Account {
                 .str("path", &self.path)
                 .opt("root_cid", facts.root.as_deref())
                 .str("format", facts.form.text())
-                .u64("status", u64::from(status.as_u16()))
-                .str("outcome", outcome.text())
+                .u64("status", u64::from(end.status))
+                .str("outcome", end.outcome.text())
                 .str("cache", facts.cache.text())
-                .millis("ttfb_ms", ttfb)
-                .millis("total_ms", self.elapsed())
-                .u64("bytes", bytes)
+                .millis("ttfb_ms", end.first_byte.unwrap_or(total))
+                .millis("total_ms", total)
+                .u64("bytes", end.bytes)
                 .u64("blocks", facts.blocks)
                 .show("client", &self.client.ip());
         });
     }
 }
 
-/// A body that counts what is sent and closes its account at its end.
+/// A body that counts what is sent and tells its account when it is whole.
 struct Counted {
     body: Body,
     account: Account,
-    status: StatusCode,
+    /// What the request ends with if its body is sent to the end.
     outcome: Outcome,
-    ttfb: Duration,
-    bytes: u64,
-    ended: bool,
 }
 
 impl http_body::Body for Counted {
@@ -251,14 +273,14 @@ impl http_body::Body for Counted {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.account.end.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
             }
             Poll::Ready(Some(Err(error))) => {
                 tracing::info!(req_id = self.account.request_id(), %error, "answer was cut");
                 self.outcome = Outcome::Truncated;
-                self.ended = true;
+                self.account.end.outcome = Outcome::Truncated;
             }
-            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(None) => self.account.end.outcome = self.outcome,
             Poll::Pending => {}
         }
         polled
@@ -275,9 +297,9 @@ impl http_body::Body for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        if !self.ended && !self.body.is_end_stream() {
-            self.outcome = Outcome::ClientAbort;
+        // A body of known length is not asked for its end once all of it was given.
+        if self.body.is_end_stream() {
+            self.account.end.outcome = self.outcome;
         }
-        self.account.close(self.status, self.outcome, self.ttfb, self.bytes);
     }
 }

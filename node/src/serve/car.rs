@@ -21,7 +21,7 @@ use ipfs::{Block, Cid, car};
 
 use crate::outcome::Outcome;
 use crate::retrieve::{Asked, DagReader};
-use crate::serve::account::Account;
+use crate::serve::account::{Account, SharedFacts};
 use crate::serve::asked::{Question, attachment};
 use crate::serve::{Body, Serve, ServeError, content_headers, is_match};
 
@@ -39,17 +39,18 @@ pub(super) async fn answer(
         account.fetched(&fetched);
         path_blocks.push(fetched.block.clone());
         if resolve.is_last() && question.path.segments.is_empty() {
-            break fetched.block;
+            break (fetched.block, vec![question.path.root]);
         }
         if let Some(terminal) = resolve.feed(fetched.block)? {
-            break terminal.block;
+            break (terminal.block, terminal.roots);
         }
     };
+    let (terminal, roots) = terminal;
     path_blocks.pop();
     let root = *terminal.cid();
     let etag = etag(question, &root);
     let mut response = Response::new(Body::default());
-    headers(response.headers_mut(), question, &root, &etag);
+    headers(response.headers_mut(), question, &roots, &etag);
     account.cache_status(response.headers_mut());
     if is_match(account.request_headers(), &etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -66,7 +67,8 @@ pub(super) async fn answer(
     let asked = Asked { root: asked.root.or(Some(root)), ..*asked };
     let ahead = serve.config.car_ahead.as_u64();
     let reader = serve.retrieve.read(walk, asked).with_ahead(ahead);
-    let sender = Sender { reader, patience: serve.config.next_block_timeout, ready };
+    let patience = serve.config.next_block_timeout;
+    let sender = Sender { reader, patience, ready, facts: account.facts() };
     let frames = stream::try_unfold(sender, |mut sender| async move {
         Ok::<_, ServeError>(sender.next().await?.map(|bytes| (Frame::data(bytes), sender)))
     });
@@ -74,11 +76,11 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-fn headers(fields: &mut header::HeaderMap, question: &Question, root: &Cid, etag: &str) {
-    content_headers(fields, &question.path.encoded(), &[question.path.root]);
+fn headers(fields: &mut header::HeaderMap, question: &Question, roots: &[Cid], etag: &str) {
+    content_headers(fields, &question.path.encoded(), roots);
     let name = question.filename.clone().unwrap_or_else(|| match question.path.file_name() {
         Some(name) => format!("{}_{name}.car", question.path.root),
-        None => format!("{root}.car"),
+        None => format!("{}.car", question.path.root),
     });
     let values = [
         (header::ETAG, etag.to_owned()),
@@ -114,6 +116,7 @@ struct Sender {
     reader: DagReader,
     patience: Duration,
     ready: VecDeque<Bytes>,
+    facts: SharedFacts,
 }
 
 impl Sender {
@@ -122,6 +125,7 @@ impl Sender {
         while self.ready.is_empty() {
             self.reader.set_deadline(Instant::now() + self.patience);
             let Some(read) = self.reader.next().await? else { return Ok(None) };
+            self.facts.lock().note(read.source);
             if read.visit.fresh {
                 push_section(&mut self.ready, &read.visit.block);
             }

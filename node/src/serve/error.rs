@@ -38,6 +38,9 @@ pub enum ServeError {
     /// Another method than GET, HEAD and OPTIONS.
     #[error("only GET, HEAD and OPTIONS are answered")]
     Method,
+    /// A stream for a client that could not tell its end from a cut.
+    #[error("a CAR has no length known in advance: ask with HTTP/1.1 or HTTP/2")]
+    Version,
     /// A range that has no byte of the block.
     #[error("the range is outside of the block of {0} bytes")]
     Range(u64),
@@ -75,6 +78,7 @@ impl ServeError {
             | ServeError::NoFormat
             | ServeError::UriTooLong
             | ServeError::Method
+            | ServeError::Version
             | ServeError::Range(_)
             | ServeError::Walk(WalkError::Range(_)) => Outcome::ClientError,
             ServeError::Resolve(
@@ -97,6 +101,7 @@ impl ServeError {
             ServeError::NoFormat => StatusCode::NOT_ACCEPTABLE,
             ServeError::UriTooLong => StatusCode::URI_TOO_LONG,
             ServeError::Method => StatusCode::METHOD_NOT_ALLOWED,
+            ServeError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             ServeError::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
             ServeError::Resolve(ResolveError::Codec { .. }) => StatusCode::NOT_IMPLEMENTED,
             ServeError::NotContent
@@ -158,6 +163,7 @@ pub(super) fn response(error: &ServeError, request_id: &str, elapsed: Duration) 
     let mut response = plain(status, "application/problem+json", problem.to_string());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if let Some(seconds) = retry_after(outcome) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

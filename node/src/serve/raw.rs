@@ -52,7 +52,6 @@ fn respond(
     let etag = format!("\"{cid}.raw\"");
     let headers = account.request_headers();
     let size = block.data().len();
-    let range = range(headers, size)?;
     let mut response = Response::new(Body::default());
     content_headers(response.headers_mut(), &question.path.encoded(), roots);
     account.cache_status(response.headers_mut());
@@ -71,6 +70,7 @@ fn respond(
     }
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(RAW_TYPE));
     fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let range = if is_current(headers, &etag) { range(headers, size)? } else { None };
     let mut data = block.into_data();
     if let Some(range) = range {
         let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
@@ -83,6 +83,11 @@ fn respond(
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(data.len()));
     *response.body_mut() = Full::new(data).map_err(|never| match never {}).boxed_unsync();
     Ok(response)
+}
+
+/// Whether a range may be given: there is no `If-Range`, or it names this entity tag.
+fn is_current(headers: &HeaderMap, etag: &str) -> bool {
+    headers.get(header::IF_RANGE).is_none_or(|wanted| wanted.as_bytes() == etag.as_bytes())
 }
 
 /// The range that is asked for, cut to the block; the first one of several. A range that does not

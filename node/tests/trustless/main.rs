@@ -243,3 +243,84 @@ async fn every_answer_is_counted_once() {
     assert_eq!(value("bifrost_node_in_flight").as_deref(), Some("0"));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_that_is_left_before_its_answer_gives_its_place_back() {
+    let world = World::start().await;
+    let absent = Block::of(Codec::Raw, Bytes::from_static(b"nobody has this")).expect("small");
+    for _ in 0..10 {
+        world.leave(&format!("/ipfs/{}?format=raw", absent.cid())).await;
+    }
+    let is_left = |line: &&str| {
+        line.starts_with("bifrost_node_requests_total") && line.contains("client_abort")
+    };
+    for _ in 0..200 {
+        let metrics = world.metrics().await;
+        let aborted: u64 = metrics
+            .lines()
+            .filter(is_left)
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+            .sum();
+        if aborted == 10 {
+            assert!(metrics.contains("bifrost_node_in_flight 0"), "{metrics}");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("they are not counted: {}", world.metrics().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_is_refused_where_its_end_could_not_be_told_from_a_cut() {
+    let world = World::start().await;
+    let done = world.import("application/octet-stream", file(100_000)).await;
+    let root = done["roots"][0].as_str().expect("a root");
+    let answer = world.raw(&format!("GET /ipfs/{root}?format=car HTTP/1.0\r\n\r\n")).await;
+    assert!(answer.contains(" 505 "), "{answer}");
+    let answer = world.raw(&format!("GET /ipfs/{root}?format=raw HTTP/1.0\r\n\r\n")).await;
+    assert!(answer.contains(" 200 "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_heed_what_the_client_has() {
+    let world = World::start().await;
+    let done = world.import("application/octet-stream", file(1000)).await;
+    let path = format!("/ipfs/{}?format=raw", done["roots"][0].as_str().expect("a root"));
+    let tag = world.get(&path).await.header("etag").expect("a tag").to_owned();
+    let ask = async |headers: &[(&str, &str)]| {
+        world.ask(Method::GET, &path, headers).await.status.as_u16()
+    };
+    assert_eq!(ask(&[("range", "bytes=9999-"), ("if-none-match", &tag)]).await, 304);
+    assert_eq!(ask(&[("range", "bytes=0-9"), ("if-range", "\"other\"")]).await, 200);
+    assert_eq!(ask(&[("range", "bytes=0-9"), ("if-range", &tag)]).await, 206);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connection_is_closed() {
+    let world = World::start_with(&["http.header_timeout=300ms"]).await;
+    for start in ["", "PRI * HT", "GET / HTTP/1.1\r\nHost: a\r\nX: "] {
+        let answer = world.raw(start).await;
+        assert!(!answer.contains(" 200 "), "{start:?}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_disk_is_told_as_such() {
+    let world = World::start_with(&["blockstore.free_min=1000TiB"]).await;
+    let done = world.import("application/octet-stream", file(1000)).await;
+    assert_eq!(done["kind"], "disk_full", "{done}");
+    assert_eq!(world.stored_blocks().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn car_without_its_root_is_refused_whole() {
+    let world = World::start().await;
+    let (root, archive) = archive(&file(600_000));
+    let block = read_car(&archive).into_iter().next().expect("a leaf");
+    let mut lacking = car::header(&[root]);
+    lacking.extend(car::section_prefix(block.cid(), block.data().len()));
+    lacking.extend_from_slice(block.data());
+    let done = world.import("application/vnd.ipld.car", lacking).await;
+    assert!(done["error"].as_str().is_some_and(|text| text.contains("its root")), "{done}");
+    assert_eq!(world.stored_blocks().await, 0);
+}

@@ -9,6 +9,12 @@ use hyper_util::rt::TokioExecutor;
 use node::config::Config;
 use node::server::Node;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// Longest wait for what has to come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 pub(crate) struct World {
     node: Node,
@@ -35,9 +41,14 @@ impl Answer {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A node with further settings.
+    pub(crate) async fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().display();
-        let sets = [
+        let mut sets = vec![
             format!("dir={dir}"),
             format!("blockstore.dir={dir}/blocks"),
             "http.listen=127.0.0.1:0".to_owned(),
@@ -45,6 +56,7 @@ impl World {
             "swarm.listen=[/ip4/127.0.0.1/tcp/0]".to_owned(),
             "access.to=off".to_owned(),
         ];
+        sets.extend(more.iter().map(|set| (*set).to_owned()));
         let config: Config = telemetry::config::load(None, &sets).expect("a valid configuration");
         let node = Node::start(config, None).await.expect("a node");
         let client = Client::builder(TokioExecutor::new()).build_http();
@@ -91,6 +103,35 @@ impl World {
     pub(crate) async fn stop(self) -> bool {
         drop(self.client);
         self.node.stop().await
+    }
+
+    /// Asks, and leaves before there is an answer.
+    pub(crate) async fn leave(&self, path: &str) {
+        let mut stream = TcpStream::connect(self.node.http).await.expect("connected");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        // The node has to have read it, or there was no request.
+        let begun = Instant::now();
+        while !self.metrics().await.contains("bifrost_node_in_flight 1") {
+            assert!(begun.elapsed() < PATIENCE, "the request does not begin");
+            tokio::task::yield_now().await;
+        }
+        drop(stream);
+        while !self.metrics().await.contains("bifrost_node_in_flight 0") {
+            assert!(begun.elapsed() < PATIENCE, "the request does not end");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Sends bytes as they are; returns all that comes until the node closes.
+    pub(crate) async fn raw(&self, text: &str) -> String {
+        let mut stream = TcpStream::connect(self.node.http).await.expect("connected");
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        // A reset is as good as an end.
+        read.expect("the node closes").ok();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
