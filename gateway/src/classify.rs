@@ -61,6 +61,9 @@ pub(crate) enum AskError {
     /// The `filename` parameter is not a file's name.
     #[error("the filename parameter is too long or not UTF-8")]
     Filename,
+    /// A stream for a client that could not tell its end from a cut.
+    #[error("this answer has no length known in advance: ask with HTTP/1.1 or HTTP/2")]
+    Version,
     /// Nothing is served at this path.
     #[error("nothing is served at this path")]
     NoSuchPage,
@@ -74,6 +77,7 @@ impl AskError {
             AskError::UriTooLong => StatusCode::URI_TOO_LONG,
             AskError::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             AskError::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            AskError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             AskError::NoSuchPage => StatusCode::NOT_FOUND,
             AskError::BadHost
             | AskError::ServiceWorker

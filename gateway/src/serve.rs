@@ -79,10 +79,15 @@ impl Gateway {
         record.format = format(&ask);
         let deadline = Instant::now() + self.config.first_byte_timeout;
         let answer = self.content(&ask, record, deadline);
-        match timeout_at(deadline, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(late(record)),
+        let rendered = match timeout_at(deadline, answer).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(late(record)),
+        };
+        // Where the end of the connection is the end of the body, a cut would look whole.
+        if parts.version < Version::HTTP_11 && rendered.body().is_endless() {
+            return Err(Error::Ask(classify::AskError::Version));
         }
+        Ok(rendered)
     }
 
     /// Answers a request for content.

@@ -60,6 +60,16 @@ pub(crate) enum Content {
     Pieces(Box<dyn Pieces>),
 }
 
+impl Content {
+    /// Whether only the end of the stream tells how long it is.
+    pub(crate) fn is_endless(&self) -> bool {
+        match self {
+            Content::Pieces(pieces) => pieces.left().is_none(),
+            Content::Empty | Content::Full(_) => false,
+        }
+    }
+}
+
 /// A body under way, and the record of its request.
 pub(crate) struct Body {
     content: Content,

@@ -143,11 +143,11 @@ impl Learnt {
     }
 
     fn into_error(self, cid: Cid, otherwise: Failure) -> FetchError {
-        let failure = match self.failure.unwrap_or(otherwise) {
-            // Nobody else has it, and the node that did not speak may.
-            Failure::NoProviders if self.unheard => Failure::Unreachable,
-            failure => failure,
-        };
+        let mut failure = self.failure.unwrap_or(otherwise);
+        // Nobody else has it, and the node that did not speak may.
+        if failure == Failure::NoProviders && self.unheard {
+            failure = Failure::Unreachable;
+        }
         FetchError { cid, failure, state: self.state, nodes_tried: self.tried }
     }
 }

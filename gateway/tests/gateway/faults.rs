@@ -210,6 +210,21 @@ async fn all_nodes_down_is_told_at_once_and_memory_still_serves() {
 }
 
 #[tokio::test]
+async fn content_that_a_dead_node_may_have_is_unreachable_and_not_absent() {
+    let sought = file(b"sought");
+    let (mut dead, empty) = (FakeNode::start(&[&sought]).await, FakeNode::start(&[]).await);
+    let gateway = Gateway::of(&[&dead, &empty]).await;
+    dead.kill().await;
+    // Also once the dead node is left alone.
+    for round in 0..8_u8 {
+        let absent = file(&[round; 9]);
+        let got = gateway.get(&format!("/ipfs/{}", absent.root)).await;
+        assert_eq!(got.status.as_u16(), 504, "round {round}");
+    }
+    gateway.metric_becomes("bifrost_gateway_requests_total", "outcome=\"unreachable\"", 8).await;
+}
+
+#[tokio::test]
 async fn failure_behind_the_headers_cuts_the_answer() {
     let bytes = noise(6, 20 * 1024 * 1024);
     let tree = file(&bytes);

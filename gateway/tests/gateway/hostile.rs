@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::content::{file, noise};
+use crate::content::{file, folder, noise};
 use crate::fake::FakeNode;
 use crate::harness::{Gateway, config};
 
@@ -56,6 +56,23 @@ async fn smuggling_and_odd_hosts_are_refused() {
     let answer =
         raw(address, b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+}
+
+#[tokio::test]
+async fn stream_is_refused_where_its_end_could_not_be_told_from_a_cut() {
+    let tree = folder(&[("a", file(b"a"))]);
+    let node = FakeNode::start(&[&tree]).await;
+    let gateway = Gateway::of(&[&node]).await;
+    let ask = async |path: &str| {
+        let head = format!("GET /ipfs/{}{path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", tree.root);
+        raw(gateway.server.address(), head.as_bytes()).await
+    };
+    for streamed in ["/", "?format=car"] {
+        let answer = ask(streamed).await;
+        assert!(answer.contains(" 505 "), "{streamed}: {answer}");
+    }
+    let answer = ask("/a").await;
+    assert!(answer.contains(" 200 "), "{answer}");
 }
 
 #[tokio::test]
