@@ -30,7 +30,8 @@ pub struct FleetPlan {
     pub extra_upstreams: Vec<SocketAddr>,
     /// Whether the gateway may use the nodes.
     pub gateway_uses_nodes: bool,
-    /// Where node 0 serves HTTP, for a peer that is configured before the fleet starts.
+    /// Where node 0 serves HTTP, for a peer that is configured before the fleet starts; the others
+    /// are on the ports after it.
     pub first_node: Option<SocketAddr>,
     /// Whether the nodes know each other.
     pub peered: bool,
@@ -97,8 +98,10 @@ impl Fleet {
         let folder = tempfile::tempdir()?;
         let mut nodes: Vec<Member> = Vec::new();
         for index in 0..plan.nodes {
-            let fixed = plan.first_node.filter(|_| index == 0);
-            let http = fixed.map_or_else(free_address, Ok)?;
+            let http = match plan.first_node {
+                Some(first) => SocketAddr::new(first.ip(), first.port() + u16::try_from(index)?),
+                None => free_address()?,
+            };
             let mut node = Member::node(index, http, folder.path())?;
             node.set_all(&plan.node_set);
             if plan.peered {

@@ -2,6 +2,7 @@
 //!
 //! The gateway's cache is made too small for the files, so that the nodes stay on the path.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use harness::{FaultyNode, Fleet, FleetPlan, Mode};
 use serde_json::json;
 
 use crate::driver::{Known, Tally, add_files, read_during};
+use crate::peers::{FIRST_NODE, Peer};
 use crate::table::{Table, Wanted, say};
 
 const FILES: u64 = 40;
@@ -23,33 +25,44 @@ const CALM: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// A fleet that does not start.
-pub(crate) fn measure(table: &mut Table) -> Result<()> {
-    let (mut fleet, files) = fleet_of_three()?;
-    killed_node(table, &mut fleet, &files)?;
+pub(crate) fn measure(table: &mut Table, peers: &[Peer]) -> Result<()> {
+    let (mut fleet, files) = fleet_of_three(peers)?;
+    let ours = fleet.gateway.http;
+    killed_node(table, &mut fleet, &files, ("", ours))?;
+    for peer in peers {
+        killed_node(table, &mut fleet, &files, (&format!(" [{}]", peer.name), peer.address))?;
+    }
     for mode in [Mode::Corrupt, Mode::Truncate, Mode::StallBody, Mode::BlackHole, Mode::Reset] {
         faulty_node(table, &mut fleet, &files, mode)?;
     }
     dead_fleet(table, &mut fleet, &files)
 }
 
-fn fleet_of_three() -> Result<(Fleet, Vec<Known>)> {
+fn fleet_of_three(peers: &[Peer]) -> Result<(Fleet, Vec<Known>)> {
     say("starting three nodes and a gateway with a small cache");
     let small_cache =
         vec![("cache.block_bytes", json!("8MiB")), ("cache.window_bytes", json!("8MiB"))];
-    let plan = FleetPlan { nodes: 3, gateway_set: small_cache, ..FleetPlan::default() };
+    let first_node = if peers.is_empty() { None } else { Some(FIRST_NODE.parse()?) };
+    let plan = FleetPlan { nodes: 3, gateway_set: small_cache, first_node, ..FleetPlan::default() };
     let fleet = Fleet::start(&plan)?;
     let files = add_files(&fleet, FILES, FILE_BYTES)?;
     Ok((fleet, files))
 }
 
-fn killed_node(table: &mut Table, fleet: &mut Fleet, files: &[Known]) -> Result<()> {
-    let gateway = fleet.gateway.http;
+fn killed_node(
+    table: &mut Table,
+    fleet: &mut Fleet,
+    files: &[Known],
+    (whose, gateway): (&str, SocketAddr),
+) -> Result<()> {
     let victim = &mut fleet.nodes[1];
     let tally = read_during(gateway, files, (READERS, TIME), || {
         std::thread::sleep(CALM);
         victim.kill();
     });
-    report(table, "kill -9 of one node of three", &tally, 0.999);
+    // A peer is shown beside us and promises nothing.
+    let wanted = if whose.is_empty() { Wanted::AtLeast(0.999) } else { Wanted::Shown };
+    report(table, &format!("kill -9 of one node of three{whose}"), &tally, wanted);
     fleet.restart_node(1)
 }
 
@@ -61,7 +74,7 @@ fn faulty_node(table: &mut Table, fleet: &mut Fleet, files: &[Known], mode: Mode
         std::thread::sleep(CALM);
         faulty.set_mode(mode);
     });
-    report(table, &format!("one node of three: {mode:?}"), &tally, 0.999);
+    report(table, &format!("one node of three: {mode:?}"), &tally, Wanted::AtLeast(0.999));
     Ok(())
 }
 
@@ -72,17 +85,17 @@ fn dead_fleet(table: &mut Table, fleet: &mut Fleet, files: &[Known]) -> Result<(
         node.kill();
     }
     let tally = read_during(fleet.gateway.http, files, (READERS, Duration::from_secs(4)), || {});
-    report(table, "every node dead", &tally, 0.0);
+    report(table, "every node dead", &tally, Wanted::Shown);
     let lost = tally.lost.load(Ordering::Relaxed) + tally.cut.load(Ordering::Relaxed);
     table.add("every node dead: answers without a status", "", Wanted::AtMost(0.0), lost as f64);
     Ok(())
 }
 
-fn report(table: &mut Table, what: &str, tally: &Tally, success: f64) {
+fn report(table: &mut Table, what: &str, tally: &Tally, success: Wanted) {
     let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed) as f64;
     let share = read(&tally.ok) / (tally.total() as f64).max(1.0);
     table.add(&format!("{what}: wrong answers"), "", Wanted::AtMost(0.0), read(&tally.wrong));
-    table.add(&format!("{what}: share complete"), "", Wanted::AtLeast(success), share);
+    table.add(&format!("{what}: share complete"), "", success, share);
     table.note(format!(
         "{} answers: {} refused, {} cut, {} lost; p50 {:.3} s, p99 {:.3} s",
         tally.total(),

@@ -12,7 +12,7 @@ use harness::{Fleet, FleetPlan, bytes_of_seed, content, fleet, http};
 
 use crate::client::{bytes_per_second, median, requests_per_second, wrk};
 use crate::memory::{peaks_during, stalled_reader};
-use crate::peers::Peer;
+use crate::peers::{FIRST_NODE, Peer};
 use crate::table::{Table, Wanted, say};
 
 const MIB: u64 = 1 << 20;
@@ -21,8 +21,6 @@ const MEGA: f64 = 1e6;
 const BIG: u64 = 100 * MIB;
 const CONNECTIONS: usize = 32;
 const READERS: usize = 300;
-/// Where peers find the node whose content they are asked for.
-const FIRST_NODE: &str = "127.0.0.1:18180";
 
 const SMALL_HOT: &str = "1 KiB file from gateway memory, 32 connections";
 const BIG_HOT: &str = "100 MiB file from gateway memory, one connection";

@@ -39,7 +39,7 @@ struct Arguments {
     #[arg(long, default_value = "target")]
     out: PathBuf,
     /// Another gateway, `name=http://host:port`, measured side by side. It must be able to serve the
-    /// content of the node at `http://127.0.0.1:18180`.
+    /// content of the nodes at `http://127.0.0.1:18180`, 18181 and 18182.
     #[arg(long)]
     peer: Vec<Peer>,
     /// Measures only figures whose name contains this.
@@ -56,7 +56,7 @@ fn main() -> Result<ExitCode> {
             "bench"
         }
         Suite::Faults => {
-            faults::measure(&mut table)?;
+            faults::measure(&mut table, &arguments.peer)?;
             "faults"
         }
     };

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow};
 
+/// Where peers find the first of the nodes whose content they are asked for.
+pub(crate) const FIRST_NODE: &str = "127.0.0.1:18180";
+
 /// One gateway: its name in the table, and where it listens.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
