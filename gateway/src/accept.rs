@@ -151,6 +151,9 @@ impl Accept {
         let mut closing = accept.closing.clone();
         let mut back_off = Duration::from_millis(5);
         loop {
+            if slots.available_permits() == 0 {
+                accept.metrics.full.inc();
+            }
             let slot = tokio::select! {
                 slot = Arc::clone(&slots).acquire_owned() => slot.expect("never closed"),
                 _ = closing.wait_for(|closing| *closing) => return,

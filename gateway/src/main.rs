@@ -160,12 +160,14 @@ async fn until_told(
             _ = interrupt.recv() => return Ok(()),
             _ = reload.recv() => {
                 access.reopen();
-                let reloaded = arguments.load().and_then(|config| {
-                    server.reload(&config)?;
-                    Ok(level.set(&config.log.level)?)
-                });
-                if let Err(error) = reloaded {
-                    tracing::error!(%error, "configuration was not taken over");
+                match arguments.load() {
+                    // Its level was checked with it, so a refusal is the server's, who tells.
+                    Ok(config) => {
+                        if server.reload(&config).is_ok() {
+                            level.set(&config.log.level)?;
+                        }
+                    }
+                    Err(error) => server.reload_refused(&format!("{error:#}")),
                 }
             }
         }

@@ -42,6 +42,8 @@ pub(crate) struct AcceptMetrics {
     pub(crate) connections: Gauge,
     /// Connections that could not be accepted.
     pub(crate) accept_errors: Counter,
+    /// Times that a connection had to wait because there were too many.
+    pub(crate) full: Counter,
     /// Connections closed because a request's head took too long.
     pub(crate) head_timeouts: Counter,
     /// Connections closed because the client took its bytes too slowly.
@@ -176,6 +178,10 @@ impl AcceptMetrics {
             accept_errors: r.counter(
                 "bifrost_gateway_accept_errors_total",
                 "Connections that could not be accepted.",
+            ),
+            full: r.counter(
+                "bifrost_gateway_accept_full_total",
+                "Times that a connection had to wait because there were too many.",
             ),
             head_timeouts: r.counter(
                 "bifrost_gateway_accept_head_timeouts_total",

@@ -78,13 +78,13 @@ impl Server {
     pub async fn start(config: Config, around: Surroundings) -> Result<Self, ServerError> {
         config.check().map_err(ServerError::Config)?;
         let bind = |source| ServerError::Bind { address: config.server.listen, source };
-        let hosts = hosts(&config)?;
         let metrics = Metrics::new(&around.registry);
         let pool = Pool::new(config.upstream.clone(), None, &around.tasks, &metrics.upstream)
             .map_err(ServerError::Config)?;
         let pool: Shared = Arc::new(ArcSwap::from_pointee(pool));
         let listener = TcpListener::bind(config.server.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
+        let hosts = hosts(&config, address)?;
         let gateway = Arc::new(rooms(&config, hosts, &pool, &around, &metrics));
         let (closing, closed) = watch::channel(false);
         let accept = Accept::start(
@@ -120,7 +120,7 @@ impl Server {
             let (tasks, metrics) = (&self.around.tasks, &self.metrics.upstream);
             let pool = Pool::new(config.upstream.clone(), Some(&before), tasks, metrics)
                 .map_err(ServerError::Config)?;
-            Ok((hosts(config)?, pool))
+            Ok((hosts(config, self.address)?, pool))
         });
         match reloaded {
             Ok((hosts, pool)) => {
@@ -130,11 +130,16 @@ impl Server {
                 Ok(())
             }
             Err(error) => {
-                self.metrics.reloads_rejected.inc();
-                warn!(%error, "configuration was refused, the one before stays");
+                self.reload_refused(&error);
                 Err(error)
             }
         }
+    }
+
+    /// Notes that a configuration was refused, here or before it came here.
+    pub fn reload_refused(&self, error: &dyn std::fmt::Display) {
+        self.metrics.reloads_rejected.inc();
+        warn!(%error, "configuration was refused, the one before stays");
     }
 
     /// Lets what is in flight finish and ends; returns whether all of it did in time.
@@ -155,8 +160,8 @@ impl Server {
     }
 }
 
-fn hosts(config: &Config) -> Result<Hosts, ServerError> {
-    let loopback = config.server.listen.ip().is_loopback();
+fn hosts(config: &Config, address: SocketAddr) -> Result<Hosts, ServerError> {
+    let loopback = address.ip().is_loopback();
     Hosts::new(&config.hosts, loopback).map_err(ServerError::Config)
 }
 

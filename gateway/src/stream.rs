@@ -80,6 +80,11 @@ pub(crate) struct Body {
 impl Body {
     /// The body of an answer. The record is written when it is dropped.
     pub(crate) fn new(content: Content, mut record: Record, activity: &Arc<Activity>) -> Self {
+        // An empty body is never polled, and is whole for all that.
+        let content = match content {
+            Content::Full(bytes) if bytes.is_empty() => Content::Empty,
+            Content::Empty | Content::Full(_) | Content::Pieces(_) => content,
+        };
         let progress = match &content {
             Content::Empty => {
                 record.complete();

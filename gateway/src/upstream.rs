@@ -5,6 +5,7 @@
 //! bytes first wins. Every retry is paid from a budget, so a sick pool is not asked harder.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +24,7 @@ mod pool;
 pub(crate) use attempt::Ask;
 use attempt::{Answer, Miss};
 pub(crate) use failure::{Failure, FetchError};
+use node::Overtaken;
 pub(crate) use pool::{Pool, Shared};
 
 use crate::outcome::Source;
@@ -106,6 +108,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether what concerns single nodes is the same, so that they can be kept.
+    fn is_same_of_nodes(&self, other: &Self) -> bool {
+        let of = |config: &Self| {
+            (
+                config.connect_timeout,
+                config.stall_timeout,
+                config.hedge_after,
+                config.eject_after,
+                config.eject_for,
+            )
+        };
+        of(self) == of(other)
+    }
+}
+
 /// Proves bytes against a CID.
 pub(crate) type Prove = fn(Cid, Bytes) -> Result<Block, BlockError>;
 
@@ -170,19 +188,22 @@ pub(crate) async fn fetch(pool: &Pool, ask: &Ask, prove: Prove) -> Result<Fetche
     let again = order.len() - 1;
     let deadline = ask.deadline.min(Instant::now() + pool.config().block_timeout);
     let mut attempts = FuturesUnordered::new();
+    let overtaken = Overtaken::default();
     let mut learnt = Learnt { unheard: again < pool.size(), ..Learnt::default() };
     let mut next = 0;
     let mut only_if_cached = ask.only_if_cached;
-    let mut may_start = true;
+    let mut start = Some(Start::First);
     loop {
-        if may_start && next < order.len() {
-            let allowed = next == 0 || only_if_cached || pool.budget().withdraw();
-            if allowed {
+        if let Some(why) = start.take().filter(|_| next < order.len()) {
+            if matches!(why, Start::First | Start::Elsewhere) || pool.budget().withdraw() {
                 let node = Arc::clone(&order[next]);
                 learnt.tried = learnt.tried.saturating_add(1);
-                attempts.push(attempt::run(node, ask, prove, only_if_cached, deadline));
+                let overtaken = Arc::clone(&overtaken);
+                attempts.push(attempt::run(node, ask, prove, only_if_cached, deadline, overtaken));
+                next += 1;
+            } else if why == Start::Again {
+                next = order.len();
             }
-            next = if allowed { next + 1 } else { order.len() };
         }
         let hedge_at = Instant::now() + pool.config().hedge_after;
         let can_hedge = next < again && attempts.len() < 2;
@@ -190,6 +211,7 @@ pub(crate) async fn fetch(pool: &Pool, ask: &Ask, prove: Prove) -> Result<Fetche
             ended = attempts.next() => match ended {
                 None => return Err(learnt.into_error(ask.cid, Failure::NoNode)),
                 Some(Ok(Answer { block, source, node })) => {
+                    overtaken.store(true, Relaxed);
                     return Ok(Fetched { block, source, node });
                 }
                 Some(Err(miss)) => {
@@ -200,15 +222,32 @@ pub(crate) async fn fetch(pool: &Pool, ask: &Ask, prove: Prove) -> Result<Fetche
                     // What one node could not find on the network is not searched for again, but
                     // another node may have it.
                     only_if_cached |= miss.failure.is_about_content();
-                    may_start = next < again || miss.unanswered;
+                    if next < again || miss.unanswered {
+                        let is_well = !miss.failure.is_about_node();
+                        start = Some(if is_well { Start::Elsewhere } else { Start::Again });
+                    }
                 }
             },
-            () = sleep_until(hedge_at), if can_hedge => may_start = true,
+            () = sleep_until(hedge_at), if can_hedge => start = Some(Start::Hedge),
             () = sleep_until(deadline) => {
                 return Err(learnt.into_error(ask.cid, Failure::Timeout));
             }
         }
     }
+}
+
+/// Why a node is asked. What is done because nodes fail or are slow is paid from the budget, so that
+/// a sick pool is not asked several times over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// It is the first.
+    First,
+    /// A well node does not have the block.
+    Elsewhere,
+    /// A node failed.
+    Again,
+    /// A node is slow.
+    Hedge,
 }
 
 /// Waits for a future no longer than until a deadline.

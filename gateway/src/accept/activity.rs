@@ -41,7 +41,6 @@ pub(crate) struct Activity {
     /// Bodies that are under way, and those of them that wait for content rather than the client.
     bodies: AtomicU32,
     waiting: AtomicU32,
-    body_polled: AtomicU64,
     overdue: Notify,
     told: AtomicBool,
 }
@@ -84,7 +83,6 @@ impl Activity {
             written: AtomicU64::new(0),
             bodies: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
-            body_polled: AtomicU64::new(0),
             overdue: Notify::new(),
             told: AtomicBool::new(false),
         }
@@ -154,13 +152,11 @@ impl Activity {
             let idle = now.saturating_sub(self.idle_since.load(Relaxed));
             return (idle > limits.idle_ms).then_some(Overdue::Idle);
         }
-        let stuck = self.bodies.load(Relaxed) > self.waiting.load(Relaxed)
-            && now.saturating_sub(self.body_polled.load(Relaxed)) > limits.write_ms;
-        if stuck {
-            return Some(Overdue::Write);
-        }
+        // Bytes wait for the client, in the socket or in a body that is not asked for more. A slow
+        // client asks seldom, so what counts is what it takes.
+        let unread = self.bodies.load(Relaxed) > self.waiting.load(Relaxed);
         let written = self.written.load(Relaxed);
-        if !self.blocked.load(Relaxed) || window.since == 0 {
+        if !(self.blocked.load(Relaxed) || unread) || window.since == 0 {
             *window = Window { since: now, written };
         } else if now.saturating_sub(window.since) > limits.write_ms {
             if written.saturating_sub(window.written) < limits.write_bytes.max(1) {
@@ -182,14 +178,12 @@ pub(crate) struct Progress {
 impl Progress {
     /// A body that begins.
     pub(crate) fn begin(activity: Arc<Activity>) -> Self {
-        activity.body_polled.store(activity.clock.now(), Relaxed);
         activity.bodies.fetch_add(1, Relaxed);
         Self { activity, waiting: false }
     }
 
     /// Notes that the body was asked for bytes, and whether it has to wait for them.
     pub(crate) fn polled(&mut self, waits: bool) {
-        self.activity.body_polled.store(self.activity.clock.now(), Relaxed);
         if waits != self.waiting {
             self.waiting = waits;
             if waits {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::failure::Failure;
-use super::node::{Node, Trial};
+use super::node::{Node, Overtaken, Trial};
 use super::{Prove, within};
 use crate::outcome::Source;
 
@@ -74,10 +74,12 @@ pub(super) async fn run(
     prove: Prove,
     only_if_cached: bool,
     deadline: Instant,
+    overtaken: Overtaken,
 ) -> Result<Answer, Miss> {
-    let mut trial = Trial::begin(Arc::clone(&node));
+    let mut trial = Trial::begin(Arc::clone(&node), overtaken);
     let request = request(&node, ask, only_if_cached, deadline);
     let Some(answered) = within(deadline, node.client.request(request)).await else {
+        trial.late();
         return Err(Miss::of(Failure::Timeout));
     };
     let response = match answered {
@@ -219,6 +221,7 @@ fn refused(node: &Node, trial: &mut Trial, response: &Response<Incoming>) -> Mis
     };
     match failure {
         Failure::Busy => trial.busy(retry_after(headers)),
+        Failure::NoNode if response.status().is_client_error() => trial.refused(),
         Failure::NoNode => trial.failed(),
         Failure::NotCached
         | Failure::Timeout

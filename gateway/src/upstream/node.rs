@@ -4,7 +4,7 @@
 //! alone for a while; then one request tries it again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,6 +57,8 @@ struct Health {
     until: Option<Instant>,
     probing: bool,
     answered: Option<Instant>,
+    /// Until when it asked to be spared; nothing is wrong with it.
+    spare_until: Option<Instant>,
 }
 
 impl Node {
@@ -98,6 +100,8 @@ impl Node {
                 .http2_keep_alive_interval(Duration::from_secs(5))
                 .http2_keep_alive_timeout(config.hedge_after);
         }
+        // The place may have been that of a node that was left alone when it was replaced.
+        metrics.ejected.set(0);
         Ok(Self {
             index,
             config: node.clone(),
@@ -129,8 +133,15 @@ impl Node {
 
     /// Whether it may be asked: it is well, or it is time to try it again.
     pub(super) fn may_ask(&self) -> bool {
+        let (health, now) = (self.health.lock(), Instant::now());
+        health.until.is_none_or(|until| !health.probing && now >= until)
+            && health.spare_until.is_none_or(|until| now >= until)
+    }
+
+    /// When it may be asked again; none when it may be now.
+    pub(super) fn resting_until(&self) -> Option<Instant> {
         let health = self.health.lock();
-        health.until.is_none_or(|until| !health.probing && Instant::now() >= until)
+        health.until.max(health.spare_until)
     }
 
     /// Whether it is not left alone.
@@ -144,11 +155,16 @@ pub(super) struct Trial {
     node: Arc<Node>,
     began: Instant,
     told: bool,
+    /// Set when another node gave the block in the meantime.
+    overtaken: Overtaken,
 }
+
+/// Whether a block came from somewhere, shared by the attempts to get it.
+pub(super) type Overtaken = Arc<AtomicBool>;
 
 impl Trial {
     /// A request that begins.
-    pub(super) fn begin(node: Arc<Node>) -> Self {
+    pub(super) fn begin(node: Arc<Node>, overtaken: Overtaken) -> Self {
         node.in_flight.fetch_add(1, Relaxed);
         node.metrics.requests.inc();
         let mut health = node.health.lock();
@@ -156,7 +172,7 @@ impl Trial {
             health.probing = true;
         }
         drop(health);
-        Self { node, began: Instant::now(), told: false }
+        Self { node, began: Instant::now(), told: false, overtaken }
     }
 
     /// The node answered as a well node does.
@@ -167,7 +183,29 @@ impl Trial {
             info!(node = self.node.index, "node is well again");
             self.node.metrics.ejected.set(0);
         }
-        *health = Health { answered: Some(Instant::now()), ..Health::default() };
+        let spare_until = health.spare_until;
+        *health = Health { answered: Some(Instant::now()), spare_until, ..Health::default() };
+    }
+
+    /// The node refused this request in particular, which says nothing of how it is.
+    pub(super) fn refused(&mut self) {
+        self.told = true;
+        let mut health = self.node.health.lock();
+        health.probing = false;
+        health.answered = Some(Instant::now());
+    }
+
+    /// The time for an answer ran out. That is held against a node that answered nobody meanwhile;
+    /// one that did may have been searching the network.
+    pub(super) fn late(&mut self) {
+        self.told = true;
+        let answered = self.node.health.lock().answered;
+        let silent = answered.is_none_or(|answered| answered < self.began);
+        if silent && self.began.elapsed() >= self.node.silence {
+            self.failed();
+        } else {
+            self.node.health.lock().probing = false;
+        }
     }
 
     /// The node failed.
@@ -197,7 +235,7 @@ impl Trial {
         let mut health = self.node.health.lock();
         health.probing = false;
         health.answered = Some(Instant::now());
-        health.until = Some(Instant::now() + pause);
+        health.spare_until = Some(Instant::now() + pause);
     }
 }
 
@@ -207,12 +245,9 @@ impl Drop for Trial {
         if self.told {
             return;
         }
-        // Given up before it answered. That is held against a node that answered nobody meanwhile;
-        // one that did may have been searching the network.
-        let answered = self.node.health.lock().answered;
-        let silent = answered.is_none_or(|answered| answered < self.began);
-        if silent && self.began.elapsed() >= self.node.silence {
-            self.failed();
+        // Given up. A client that left says nothing of the node; another node's answer does.
+        if self.overtaken.load(Relaxed) {
+            self.late();
         } else {
             self.node.health.lock().probing = false;
         }

@@ -44,13 +44,18 @@ impl Pool {
         }
         let mut nodes = Vec::new();
         for (index, node) in (0_u8..).zip(&config.nodes) {
-            let known = before.and_then(|pool| {
-                pool.nodes.iter().find(|known| known.config == *node && known.index == index)
-            });
+            let known =
+                before.filter(|pool| pool.config.is_same_of_nodes(&config)).and_then(|pool| {
+                    pool.nodes.iter().find(|known| known.config == *node && known.index == index)
+                });
             nodes.push(match known {
                 Some(known) => Arc::clone(known),
                 None => Arc::new(Node::new(index, node, &config, tasks, metrics.node(index))?),
             });
+        }
+        for vacant in nodes.len()..before.map_or(0, |pool| pool.nodes.len()) {
+            let index = u8::try_from(vacant).expect("there are at most 255 nodes");
+            metrics.node(index).ejected.set(0);
         }
         let budget = Budget::new(&config, metrics.clone());
         Ok(Self { config, nodes, budget })
@@ -75,10 +80,14 @@ impl Pool {
         &self.budget
     }
 
-    /// The nodes that may be asked, the best for this root first.
+    /// The nodes that may be asked, the best for this root first; when none may be, the one that
+    /// may be soonest, for what is asked now cannot wait.
     pub(super) fn order(&self, root: &Cid) -> Vec<Arc<Node>> {
         self.budget.deposit();
         let mut order: Vec<_> = self.nodes.iter().filter(|node| node.may_ask()).collect();
+        if order.is_empty() {
+            order.extend(self.nodes.iter().min_by_key(|node| node.resting_until()));
+        }
         let total: usize = order.iter().map(|node| node.in_flight()).sum();
         let share = (total + 1) as f64 / order.len().max(1) as f64;
         let bound = (share * self.config.load_factor).max(self.config.load_floor as f64);
