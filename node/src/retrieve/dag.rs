@@ -4,13 +4,14 @@
 //! without waiting for what stands before them. What is held ahead is bounded by number and bytes.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use ipfs::Cid;
 use ipfs::walk::{Visit, Walk, WalkError};
+use tokio::time::timeout_at;
 
 use super::config::Config;
 use super::{Asked, Fetched, Retrieve, RetrieveError, Source};
@@ -63,6 +64,8 @@ pub struct DagReader {
     asked: Asked,
     blocks_max: usize,
     bytes_max: u64,
+    /// Longest time that a block is searched for before it is the next.
+    search_max: Duration,
     gets: FuturesUnordered<BoxFuture<'static, Got>>,
     coming: HashSet<Cid>,
     ready: HashMap<Cid, Result<Fetched, RetrieveError>>,
@@ -78,6 +81,7 @@ impl DagReader {
             asked,
             blocks_max: config.ahead_blocks_max.max(1),
             bytes_max: config.ahead_bytes_max.as_u64(),
+            search_max: config.flight_max,
             gets: FuturesUnordered::new(),
             coming: HashSet::new(),
             ready: HashMap::new(),
@@ -93,7 +97,8 @@ impl DagReader {
         self
     }
 
-    /// Gives blocks that are asked for from here on until another deadline.
+    /// Gives the next blocks until another deadline. What was asked for ahead has no deadline of its
+    /// own: a caller that takes its time must not find that the next block's has passed.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.asked.deadline = deadline;
     }
@@ -118,8 +123,12 @@ impl DagReader {
                 return Ok(Some(ReadBlock { visit, source, stored }));
             }
             self.ask_ahead();
-            if let Some((cid, result)) = self.gets.next().await {
-                self.came(cid, result);
+            let started = Instant::now();
+            let came = timeout_at(self.asked.deadline.into(), self.gets.next());
+            match came.await {
+                Ok(Some((cid, result))) => self.came(cid, result),
+                Ok(None) => {}
+                Err(_) => return Err(self.retrieve.out_of_time(started).into()),
             }
         }
     }
@@ -143,15 +152,20 @@ impl DagReader {
                 continue;
             }
             if at > 0 && !self.has_room() {
-                return;
+                break;
             }
             self.coming.insert(cid);
-            let (retrieve, asked) = (self.retrieve.clone(), self.asked);
+            let deadline = Instant::now() + self.search_max;
+            let (retrieve, asked) = (self.retrieve.clone(), Asked { deadline, ..self.asked });
             let get = async move {
                 let result = retrieve.get(&cid, &asked).await;
                 (cid, result)
             };
             self.gets.push(get.boxed());
+        }
+        // Nothing that was asked for begins before it is polled.
+        while let Some(Some((cid, result))) = self.gets.next().now_or_never() {
+            self.came(cid, result);
         }
     }
 
