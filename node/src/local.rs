@@ -5,25 +5,24 @@
 use futures::future::BoxFuture;
 use ipfs::{Block, Cid};
 
-use crate::bitswap::{Found, Lookup, WantType};
+use crate::bitswap::{Found, Lookup, LookupBounds, WantType};
 use crate::blockstore::Blockstore;
 use crate::retrieve::Local;
 use crate::swarm::{Store, StoreFault};
 
-/// Longest block that is sent in place of a HAVE: asking again would cost more than its bytes.
-const SENT_FOR_HAVE_MAX: usize = 1024;
-
 impl Store for Blockstore {
     fn look_up(
         &self,
-        wants: Vec<(Cid, WantType)>,
+        mut wants: Vec<(Cid, WantType)>,
+        bounds: LookupBounds,
     ) -> BoxFuture<'static, Result<Lookup, StoreFault>> {
         let store = self.clone();
         Box::pin(async move {
+            let size_of = |cid: &Cid| store.size_of(cid.multihash()).map(|size| size as u64);
+            wants.truncate(bounds.fitting(&wants, size_of));
             // Only blocks that will be sent are read; the rest is answered from the index.
-            let is_sent = |cid: &Cid, want: WantType| match store.size_of(cid.multihash()) {
-                Some(size) => want == WantType::Block || size <= SENT_FOR_HAVE_MAX,
-                None => false,
+            let is_sent = |cid: &Cid, want: WantType| {
+                size_of(cid).is_some_and(|size| bounds.is_sent(want, size))
             };
             let sent: Vec<Cid> = wants
                 .iter()

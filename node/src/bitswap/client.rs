@@ -51,6 +51,8 @@ struct Asked {
     peer: PeerId,
     mark: Mark,
     size: u64,
+    /// When it was last said again.
+    repeated: Option<Instant>,
 }
 
 /// What a point in time is for.
@@ -206,11 +208,19 @@ impl Client {
 
     /// A session wants a block no more.
     pub(super) fn cancel(&mut self, session_id: SessionId, cid: &Cid) {
-        if let Some(&id) = self.by_hash.get(cid.multihash()) {
+        let Some(&id) = self.by_hash.get(cid.multihash()) else {
+            return;
+        };
+        let Some(want) = self.wants.get_mut(&id) else {
+            return;
+        };
+        want.interest.retain(|(session, wanted, _)| (*session, wanted) != (session_id, cid));
+        if !want.interest.iter().any(|(session, _, _)| *session == session_id) {
             self.lose_interest(id, session_id);
         }
     }
 
+    /// A session wants a block no more, under any CID.
     fn lose_interest(&mut self, id: WantId, session_id: SessionId) {
         let Some(want) = self.wants.get_mut(&id) else {
             return;
@@ -291,6 +301,11 @@ impl Client {
             want.check_at = at;
             self.timers.insert((at, Timer::Want(id)));
         }
+    }
+
+    /// All that is wanted.
+    pub(super) fn wanted(&self) -> Vec<Cid> {
+        self.wants.values().map(|want| *want.cid).collect()
     }
 
     /// The peers whose wantlist has something to say.

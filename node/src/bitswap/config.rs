@@ -74,8 +74,8 @@ pub struct Config {
     /// 60 s.
     #[serde(with = "telemetry::config::duration")]
     pub send_stall: Duration,
-    /// Failed sends in a row after which a peer is left alone until it reconnects. Default 3. Zero
-    /// counts as one.
+    /// Failed sends in a row, or broken streams without a word from the peer between them, after
+    /// which a peer is disconnected. Default 3. Zero counts as one.
     pub send_failures_max: u32,
     /// Bytes of blocks that nobody asked for which a connection may bring; then it is closed.
     /// Default 64 MiB. Zero tolerates none.

@@ -104,6 +104,7 @@ impl Driver {
                 event = self.swarm.select_next_some(), if may_read => self.happened(event),
                 done = self.exchange.done() => self.exchange.finish(done),
                 () = shared.any_gone() => self.exchange.forget(shared.take_gone()),
+                () = shared.any_added() => self.exchange.recheck(),
                 () = until(wake) => self.exchange.tick(),
             }
         }
@@ -141,7 +142,7 @@ impl Driver {
             peer: *peer,
             addresses: known.connections.values().cloned().collect(),
             agent: known.agent.clone(),
-            bitswap: self.exchange.has_peer(peer),
+            account: self.exchange.account(peer),
         };
         self.peers.iter().map(info).collect()
     }
@@ -195,7 +196,7 @@ impl Driver {
             let address = endpoint.get_remote_address().clone();
             self.peers.entry(peer_id).or_default().connections.insert(connection_id, address);
             level(&self.metrics.peers, self.peers.len() as u64);
-            self.peering.connected(&peer_id);
+            self.peering.connected(&peer_id, Instant::now());
             if let Some(dial) = self.dials.remove(&connection_id) {
                 dial.reply.send(Ok(peer_id)).ok();
             }

@@ -12,7 +12,7 @@ use ipfs::{Block, Cid, Codec, Multihash};
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use node::bitswap::{self, Found, Lookup, WantType};
+use node::bitswap::{self, Found, Lookup, LookupBounds, WantType};
 use node::retrieve::Local;
 use node::swarm::{self, Config, Handle, Settings, Store, StoreFault};
 use parking_lot::Mutex;
@@ -85,8 +85,11 @@ impl Shelf {
 impl Store for Shelf {
     fn look_up(
         &self,
-        wants: Vec<(Cid, WantType)>,
+        mut wants: Vec<(Cid, WantType)>,
+        bounds: LookupBounds,
     ) -> BoxFuture<'static, Result<Lookup, StoreFault>> {
+        let size_of = |cid: &Cid| self.get(cid).map(|block| block.data().len() as u64);
+        wants.truncate(bounds.fitting(&wants, size_of));
         let found = wants.iter().map(|(cid, want)| self.find(cid, *want)).collect();
         async move { Ok(Lookup { found }) }.boxed()
     }

@@ -97,7 +97,7 @@ impl Client {
             if tried || remote.muted || owner == Some(peer) {
                 continue;
             }
-            let rank = (member.rank(), remote.finish(size), member.order);
+            let rank = (member.rank(), remote.pace.silences(), remote.finish(size), member.order);
             if best.as_ref().is_none_or(|(least, _)| rank < *least) {
                 let room = remote.has_room(size, &self.config);
                 best = Some((rank, if room { Choice::Ask(*peer) } else { Choice::Wait }));
@@ -113,7 +113,7 @@ impl Client {
         let size = session.block_bytes();
         session.pending.remove(&id);
         let mark = remote.pace.mark(remote.in_flight, size, now);
-        want.asked = Some(Asked { peer, mark, size });
+        want.asked = Some(Asked { peer, mark, size, repeated: None });
         want.parked = None;
         remote.in_flight += size;
         remote.asked.insert(id);
@@ -158,9 +158,30 @@ impl Client {
                 want.late.clear();
             }
             self.park_unless_placeable(id, session_id, now);
-        } else {
+        } else if !self.refill(session_id) {
             self.park(id, session_id, now);
         }
+    }
+
+    /// Takes connected peers into an open session that it has not tried yet, while there is room or
+    /// one of its members is of no use; returns whether any was taken.
+    fn refill(&mut self, session_id: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(&session_id).filter(|session| session.open)
+        else {
+            return false;
+        };
+        let untried = self.peers.iter().filter(|(peer, remote)| {
+            !remote.muted && !session.members.contains_key(*peer) && !session.tried.contains(*peer)
+        });
+        let (mut peers, rest): (Vec<_>, Vec<_>) =
+            untried.partition(|(_, remote)| remote.pace.is_proven());
+        peers.extend(rest);
+        let peers: Vec<PeerId> = peers.into_iter().map(|(peer, _)| *peer).collect();
+        let mut added = false;
+        for peer in peers {
+            added |= session.add(peer, self.config.candidates_max);
+        }
+        added
     }
 
     /// Late peers of another session must not make a want spin in this one.
@@ -236,7 +257,7 @@ impl Client {
             let remote = self.peers.get(peer).filter(|remote| {
                 !remote.muted
                     && remote.version.has_presences()
-                    && !remote.probes.contains_key(&question.id)
+                    && !remote.probes.contains(question.id)
                     && !want.denied.contains(peer)
                     && !want.late.contains(peer)
             });
