@@ -45,9 +45,16 @@ pub(super) struct Exchange {
 /// Lookups for the wants of peers: some in tasks, the others in line. The engine has one under way
 /// per peer, so the line is no longer than there are peers.
 struct Lookups {
-    line: VecDeque<(Ticket, Vec<(Cid, WantType)>, LookupBounds)>,
+    line: VecDeque<Query>,
     running: usize,
     running_max: usize,
+}
+
+/// One lookup.
+struct Query {
+    ticket: Ticket,
+    wants: Vec<(Cid, WantType)>,
+    bounds: LookupBounds,
 }
 
 /// Blocks on their way to the store: one batch in a task, the others waiting for the next.
@@ -105,7 +112,7 @@ impl Exchange {
                     swarm.behaviour_mut().bitswap.send(peer, message);
                 }
                 Action::Lookup { ticket, wants, bounds, .. } => {
-                    self.lookups.line.push_back((ticket, wants, bounds));
+                    self.lookups.line.push_back(Query { ticket, wants, bounds });
                 }
                 Action::Deliver { session, block } => {
                     self.storing.bytes += block.data().len() as u64;
@@ -283,7 +290,9 @@ impl Exchange {
 
     fn look_up(&mut self) {
         while self.lookups.running < self.lookups.running_max {
-            let Some((ticket, wants, bounds)) = self.lookups.line.pop_front() else { return };
+            let Some(Query { ticket, wants, bounds }) = self.lookups.line.pop_front() else {
+                return;
+            };
             // The peer may have left while it stood in line.
             if !self.engine.awaits(ticket) {
                 continue;
