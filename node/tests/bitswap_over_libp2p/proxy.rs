@@ -29,10 +29,9 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("a port").port();
         let real = node.tcp();
-        let to = real.iter().find_map(|part| match part {
-            Protocol::Tcp(port) => Some(port),
-            _ => None,
-        });
+        let to = real
+            .iter()
+            .find_map(|part| if let Protocol::Tcp(port) = part { Some(port) } else { None });
         let to = to.expect("it listens on TCP");
         let address = real
             .iter()

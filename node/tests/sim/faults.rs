@@ -160,7 +160,7 @@ fn a_mute_peer_costs_one_session_a_wait_and_not_the_next() {
     let content = blocks(2, 8 * KIB);
     world.give(good, &content);
     world.connect(a, mute, Path::rtt(2));
-    world.connect(a, good, Path::rtt(50));
+    world.connect(a, good, Path::rtt(300));
     let mut times = Vec::new();
     for (at, block) in content.iter().enumerate() {
         let session = world.session(a, block, &[mute, good]);
@@ -168,7 +168,7 @@ fn a_mute_peer_costs_one_session_a_wait_and_not_the_next() {
         times.push(world.run(5 * SECOND, |w| w.nodes[a].delivered.len() > at));
     }
     assert!(times[0].is_some_and(|took| took > SECOND / 2), "{times:?}");
-    assert!(times[1].is_some_and(|took| took < SECOND / 5), "{times:?}");
+    assert!(times[1].is_some_and(|took| took < SECOND / 2), "{times:?}");
 }
 
 #[test]
