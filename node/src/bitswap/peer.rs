@@ -38,6 +38,8 @@ pub(super) struct Remote {
     pub(super) asked: BTreeSet<WantId>,
     /// Their expected bytes.
     pub(super) in_flight: u64,
+    /// Whether its window was full when it was last asked.
+    full: bool,
     /// WANT-HAVE questions that it has not answered.
     pub(super) probes: Probes,
     pub(super) pace: Pace,
@@ -109,6 +111,7 @@ impl Remote {
             wantlist: Outgoing::unsynced(),
             asked: BTreeSet::new(),
             in_flight: 0,
+            full: false,
             probes: Probes::default(),
             pace: Pace::new(config),
             unsolicited: 0,
@@ -116,10 +119,21 @@ impl Remote {
     }
 
     /// Whether `size` bytes more may be asked of it.
+    ///
+    /// A window that was full is refilled only once a quarter of it is free: a want for each block that
+    /// comes would be a message each way for every block, and a write of the store.
     pub(super) fn has_room(&self, size: u64, config: &Config) -> bool {
         let window = self.pace.window();
-        let fits = self.in_flight == 0 || self.in_flight + size <= window;
+        let limit = if self.full { window - window / 4 } else { window };
+        let fits = self.in_flight == 0 || self.in_flight + size <= limit;
         fits && self.asked.len() < config.wants_per_peer_max
+    }
+
+    /// It is asked for a block of about this size.
+    pub(super) fn owes(&mut self, id: WantId, size: u64) {
+        self.asked.insert(id);
+        self.in_flight += size;
+        self.full = self.in_flight + size > self.pace.window();
     }
 
     /// When a block of this size would arrive if it was asked for at once.

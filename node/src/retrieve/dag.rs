@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use ipfs::Cid;
 use ipfs::walk::{Visit, Walk, WalkError};
+use ipfs::{Cid, Codec};
 use tokio::time::timeout_at;
 
 use super::config::Config;
@@ -20,6 +20,8 @@ use super::{Asked, Fetched, Retrieve, RetrieveError, Source};
 const SIZE_GUESS: u64 = 256 * 1024;
 /// Share of the last size in the guess of the next, as one in so many.
 const SIZE_SHARE: u64 = 8;
+/// Share of the bounds, as a fraction, below which more is asked for.
+const REFILL_SHARE: (u64, u64) = (3, 4);
 
 /// Sums of a fetch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,6 +73,8 @@ pub struct DagReader {
     ready: HashMap<Cid, Result<Fetched, RetrieveError>>,
     ready_bytes: u64,
     size_guess: u64,
+    /// Whether there may be blocks to ask for beside the front one.
+    more: bool,
 }
 
 impl DagReader {
@@ -87,6 +91,7 @@ impl DagReader {
             ready: HashMap::new(),
             ready_bytes: 0,
             size_guess: SIZE_GUESS,
+            more: true,
         }
     }
 
@@ -116,6 +121,7 @@ impl DagReader {
             if let Some(result) = self.ready.remove(&front) {
                 let fetched = result?;
                 self.ready_bytes -= fetched.block.data().len() as u64;
+                self.more |= fetched.block.cid().codec() != Codec::Raw;
                 let visit = self.walk.feed(fetched.block)?;
                 // The next blocks are on their way while the caller works on this one.
                 self.ask_ahead();
@@ -139,29 +145,22 @@ impl DagReader {
             let size = fetched.block.data().len() as u64;
             self.size_guess = (self.size_guess * (SIZE_SHARE - 1) + size) / SIZE_SHARE;
             self.ready_bytes += size;
+            self.more |= fetched.block.cid().codec() != Codec::Raw;
             self.walk.expand(&fetched.block);
         }
         self.ready.insert(cid, result);
     }
 
     /// Asks for the next blocks, as far ahead as the bounds allow; always for the front one.
+    ///
+    /// Waits for room for several, so that they are asked for, answered and stored together.
     fn ask_ahead(&mut self) {
-        let wanted: Vec<Cid> = self.walk.wanted(self.blocks_max).collect();
-        for (at, cid) in wanted.into_iter().enumerate() {
-            if self.coming.contains(&cid) || self.ready.contains_key(&cid) {
-                continue;
-            }
-            if at > 0 && !self.has_room() {
-                break;
-            }
-            self.coming.insert(cid);
-            let deadline = Instant::now() + self.search_max;
-            let (retrieve, asked) = (self.retrieve.clone(), Asked { deadline, ..self.asked });
-            let get = async move {
-                let result = retrieve.get(&cid, &asked).await;
-                (cid, result)
-            };
-            self.gets.push(get.boxed());
+        let front = self.walk.front().filter(|front| !self.is_known(front));
+        if let Some(front) = front {
+            self.ask(front);
+        }
+        if self.more && self.fits(REFILL_SHARE) {
+            self.fill();
         }
         // Nothing that was asked for begins before it is polled.
         while let Some(Some((cid, result))) = self.gets.next().now_or_never() {
@@ -169,9 +168,41 @@ impl DagReader {
         }
     }
 
-    fn has_room(&self) -> bool {
+    fn fill(&mut self) {
+        let next: Vec<Cid> = self.walk.wanted(self.blocks_max).collect();
+        self.more = next.len() == self.blocks_max;
+        for cid in next {
+            if self.is_known(&cid) {
+                continue;
+            }
+            if !self.fits((1, 1)) {
+                self.more = true;
+                return;
+            }
+            self.ask(cid);
+        }
+    }
+
+    fn is_known(&self, cid: &Cid) -> bool {
+        self.coming.contains(cid) || self.ready.contains_key(cid)
+    }
+
+    fn ask(&mut self, cid: Cid) {
+        self.coming.insert(cid);
+        let deadline = Instant::now() + self.search_max;
+        let (retrieve, asked) = (self.retrieve.clone(), Asked { deadline, ..self.asked });
+        let get = async move {
+            let result = retrieve.get(&cid, &asked).await;
+            (cid, result)
+        };
+        self.gets.push(get.boxed());
+    }
+
+    /// Whether one block more stays within a share of the bounds.
+    fn fits(&self, (part, whole): (u64, u64)) -> bool {
         let coming = self.coming.len() as u64 + 1;
-        self.coming.len() + self.ready.len() < self.blocks_max
-            && self.ready_bytes + coming * self.size_guess <= self.bytes_max
+        let held = coming + self.ready.len() as u64;
+        held <= self.blocks_max as u64 * part / whole
+            && self.ready_bytes + coming * self.size_guess <= self.bytes_max / whole * part
     }
 }

@@ -6,6 +6,7 @@
 mod exchange;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ use crate::bitswap::Engine;
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// What is kept of what a peer says of its software.
 const AGENT_CHARS: usize = 64;
+/// Commands that are obeyed before what follows from them is done.
+const COMMANDS_TOGETHER: usize = 256;
 
 /// What the swarm's task is given by the rest of the node.
 pub(super) struct Room<'a> {
@@ -91,18 +94,16 @@ impl Driver {
             let wake = self.exchange.wake_at().into_iter().chain(self.peering.wake_at()).min();
             let may_read = self.exchange.has_room();
             tokio::select! {
-                command = commands.recv() => match command {
-                    Some(Command::Stop { reply }) => {
+                command = commands.recv() => {
+                    if let ControlFlow::Break(reply) = self.obey_all(command, &mut commands) {
                         self.stop().await;
                         // Nobody waiting any more is as good as being told.
-                        reply.send(()).ok();
+                        reply.map(|reply| reply.send(()).ok());
                         return;
                     }
-                    Some(command) => self.obey(command),
-                    None => return self.stop().await,
                 },
                 event = self.swarm.select_next_some(), if may_read => self.happened(event),
-                done = self.exchange.done() => self.exchange.finish(done),
+                done = self.exchange.done() => self.exchange.finish_all(done),
                 () = shared.any_gone() => self.exchange.forget(shared.take_gone()),
                 () = shared.any_added() => self.exchange.recheck(),
                 () = until(wake) => self.exchange.tick(),
@@ -122,6 +123,32 @@ impl Driver {
             }
         };
         tokio::time::timeout(STOP_WAIT, closed).await.ok();
+    }
+
+    /// Obeys a command and those that wait behind it: blocks that are wanted together are to be asked
+    /// for together. Breaks at the end, with whoever waits for it.
+    fn obey_all(
+        &mut self,
+        first: Option<Command>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> ControlFlow<Option<oneshot::Sender<()>>> {
+        let mut next = first;
+        let mut obeyed = 0;
+        loop {
+            match next {
+                Some(Command::Stop { reply }) => return ControlFlow::Break(Some(reply)),
+                Some(command) => self.obey(command),
+                None => return ControlFlow::Break(None),
+            }
+            obeyed += 1;
+            if obeyed == COMMANDS_TOGETHER {
+                return ControlFlow::Continue(());
+            }
+            match commands.try_recv() {
+                Ok(command) => next = Some(command),
+                Err(_) => return ControlFlow::Continue(()),
+            }
+        }
     }
 
     fn obey(&mut self, command: Command) {

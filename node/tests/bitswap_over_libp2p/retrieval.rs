@@ -121,6 +121,20 @@ async fn dag_with_a_missing_leaf_is_not_called_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_blocks_are_stored_many_at_a_time() {
+    let (root, content) = file(28, 5000, 1000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let retrieve = node.retrieve();
+    retrieve.fetch_dag(&root, |_| {}, deadline()).await.expect("all of it");
+    let keeps = node.shelf.keeps();
+    assert!(keeps * 4 < content.len() as u64, "{keeps} puts for {} blocks", content.len());
+    drop(retrieve);
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reader_that_takes_its_time_finds_what_was_fetched_ahead() {
     let (root, content) = file(26, 5, 1000);
     let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);

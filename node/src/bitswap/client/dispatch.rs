@@ -115,8 +115,7 @@ impl Client {
         let mark = remote.pace.mark(remote.in_flight, size, now);
         want.asked = Some(Asked { peer, mark, size, repeated: None });
         want.parked = None;
-        remote.in_flight += size;
-        remote.asked.insert(id);
+        remote.owes(id, size);
         remote.wantlist.want(id, Arc::clone(&want.cid), WantType::Block);
         let first = session.question.as_ref().is_some_and(|question| question.id == id);
         self.talk.insert(peer);

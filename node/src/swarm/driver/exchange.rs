@@ -220,7 +220,15 @@ impl Exchange {
         self.ends.recv().await.expect("this end holds a sender")
     }
 
-    pub(super) fn finish(&mut self, done: Done) {
+    /// Takes work that ended, and what ended beside it.
+    pub(super) fn finish_all(&mut self, first: Done) {
+        self.finish(first);
+        while let Ok(done) = self.ends.try_recv() {
+            self.finish(done);
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
         match done {
             Done::LookedUp(ticket, found) => {
                 self.lookups.running -= 1;
