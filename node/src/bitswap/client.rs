@@ -71,6 +71,8 @@ pub(super) struct Client {
     wants: BTreeMap<WantId, Want>,
     by_hash: BTreeMap<ByHash, WantId>,
     peers: BTreeMap<PeerId, Remote>,
+    /// Peers that open sessions take before others.
+    friends: BTreeSet<PeerId>,
     timers: BTreeSet<(Instant, Timer)>,
     /// Sessions with wants that wait for room, and the one served last.
     backlog: BTreeSet<SessionId>,
@@ -93,6 +95,7 @@ impl Client {
             wants: BTreeMap::new(),
             by_hash: BTreeMap::new(),
             peers: BTreeMap::new(),
+            friends: BTreeSet::new(),
             timers: BTreeSet::new(),
             backlog: BTreeSet::new(),
             turn: SessionId(0),
@@ -104,18 +107,19 @@ impl Client {
         }
     }
 
-    /// Opens a session; without candidates it takes the connected peers, proven ones first.
+    pub(super) fn prefer(&mut self, friends: BTreeSet<PeerId>) {
+        self.friends = friends;
+    }
+
+    /// Opens a session; without candidates it takes the connected peers, the likeliest first.
     pub(super) fn open_session(&mut self, candidates: &[PeerId], now: Instant) -> SessionId {
         let id = SessionId(self.next_session);
         self.next_session += 1;
         self.sessions.insert(id, Session::new(candidates.is_empty(), now));
         level(&self.metrics.sessions, self.sessions.len());
         if candidates.is_empty() {
-            let (mut proven, rest): (Vec<_>, Vec<_>) =
-                self.peers.iter().partition(|(_, remote)| remote.pace.is_proven());
-            proven.extend(rest);
-            let connected: Vec<PeerId> = proven.into_iter().map(|(peer, _)| *peer).collect();
-            self.add_candidates(id, &connected, now);
+            self.refill(id);
+            self.wake_session(id, now);
         } else {
             self.add_candidates(id, candidates, now);
         }

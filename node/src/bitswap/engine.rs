@@ -82,6 +82,11 @@ impl Engine {
         }
     }
 
+    /// Names the peers that sessions without candidates ask before any other, once connected.
+    pub fn prefer(&mut self, friends: impl IntoIterator<Item = PeerId>) {
+        self.client.prefer(friends.into_iter().collect());
+    }
+
     /// A peer has its first connection.
     pub fn peer_connected(&mut self, peer: PeerId, now: Instant) {
         self.at(now);
@@ -140,8 +145,8 @@ impl Engine {
 
     /// Opens a session: one fetch of the DAG below `root`, from these peers.
     ///
-    /// Without candidates the session asks connected peers, those that have delivered before first,
-    /// and any that connect later. The first block that it wants (as a rule the root) is the one
+    /// Without candidates the session asks connected peers, those of [`Engine::prefer`] first and then
+    /// those that have delivered before, and any that connect later. The first block that it wants (as a rule the root) is the one
     /// that its peers are probed with.
     pub fn open_session(&mut self, root: Cid, candidates: Vec<PeerId>, now: Instant) -> SessionId {
         self.at(now);

@@ -75,6 +75,8 @@ pub struct DagReader {
     size_guess: u64,
     /// Whether there may be blocks to ask for beside the front one.
     more: bool,
+    /// The front block, if its failures count: it was asked for when it was the front already.
+    due: Option<Cid>,
 }
 
 impl DagReader {
@@ -92,6 +94,7 @@ impl DagReader {
             ready_bytes: 0,
             size_guess: SIZE_GUESS,
             more: true,
+            due: None,
         }
     }
 
@@ -118,7 +121,8 @@ impl DagReader {
     pub async fn next(&mut self) -> Result<Option<ReadBlock>, FetchError> {
         loop {
             let Some(front) = self.walk.front() else { return Ok(None) };
-            if let Some(result) = self.ready.remove(&front) {
+            self.settle();
+            if let Some(result) = self.take_ready(&front) {
                 let fetched = result?;
                 self.ready_bytes -= fetched.block.data().len() as u64;
                 self.more |= fetched.block.cid().codec() != Codec::Raw;
@@ -128,6 +132,7 @@ impl DagReader {
                 let (source, stored) = (fetched.source, fetched.stored);
                 return Ok(Some(ReadBlock { visit, source, stored }));
             }
+            self.due = Some(front);
             self.ask_ahead();
             let started = Instant::now();
             let came = timeout_at(self.asked.deadline.into(), self.gets.next());
@@ -137,6 +142,13 @@ impl DagReader {
                 Err(_) => return Err(self.retrieve.out_of_time(started).into()),
             }
         }
+    }
+
+    /// How the search for the front block ended, if it did. A search that failed ahead of its time is
+    /// made once more: whoever has the block may have come back since.
+    fn take_ready(&mut self, front: &Cid) -> Option<Result<Fetched, RetrieveError>> {
+        let result = self.ready.remove(front)?;
+        (result.is_ok() || self.due == Some(*front)).then_some(result)
     }
 
     fn came(&mut self, cid: Cid, result: Result<Fetched, RetrieveError>) {
@@ -163,6 +175,11 @@ impl DagReader {
             self.fill();
         }
         // Nothing that was asked for begins before it is polled.
+        self.settle();
+    }
+
+    /// Takes what has come by now.
+    fn settle(&mut self) {
         while let Some(Some((cid, result))) = self.gets.next().now_or_never() {
             self.came(cid, result);
         }

@@ -68,12 +68,13 @@ struct Known {
 impl Driver {
     pub(super) fn new(
         swarm: Swarm<Host>,
-        engine: Engine,
+        mut engine: Engine,
         config: &Config,
         room: Room<'_>,
         now: Instant,
     ) -> Result<Self, SwarmError> {
         let peers = config.peers()?;
+        engine.prefer(peers.iter().map(|(peer, _)| *peer));
         Ok(Self {
             swarm,
             exchange: Exchange::new(engine, config, &room),

@@ -155,6 +155,25 @@ async fn reader_that_takes_its_time_finds_what_was_fetched_ahead() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn block_that_could_not_be_fetched_ahead_is_tried_again_when_it_is_next() {
+    let (root, content) = file(30, 2, 1000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&content[..1]).await);
+    let retrieve = node.retrieve();
+    let mut reader = retrieve.read(Walk::new(&root, &CarOptions::default()), asked(Some(root)));
+    reader.next().await.expect("it is here").expect("the root");
+    let failed = "bifrost_node_bitswap_want_failures_total{reason=\"no_peers\"}";
+    eventually("both leaves were searched for", || node.count(failed) == 2).await;
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    eventually("it speaks bitswap", || node.handle.bitswap_peers() == 1).await;
+    for _ in 0..2 {
+        reader.next().await.expect("it is there now").expect("a leaf");
+    }
+    drop((reader, retrieve));
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reader_waits_for_the_next_block_no_longer_than_it_was_told() {
     let (root, content) = file(27, 2, 1000);
     let node = Node::start(&content[..1]).await;

@@ -154,6 +154,25 @@ fn every_connected_peer_is_asked_before_a_block_is_called_missing() {
 }
 
 #[test]
+fn a_friend_is_asked_before_any_number_of_strangers() {
+    let mut world = World::new(1);
+    let a = world.add();
+    let content = blocks(1, 8 * KIB);
+    let strangers: Vec<usize> = (0..40).map(|_| world.add_conduct(Conduct::Mute)).collect();
+    let friend = world.add();
+    world.give(friend, &content);
+    let name = world.nodes[friend].peer;
+    world.nodes[a].engine.prefer([name]);
+    for other in strangers.into_iter().chain([friend]) {
+        world.connect(a, other, Path::rtt(10));
+    }
+    let session = world.session(a, &content[0], &[]);
+    world.want(a, session, &cids(&content), 1);
+    let took = world.run(10 * SECOND, |w| w.nodes[a].delivered.len() == 1);
+    assert!(took.is_some_and(|took| took < SECOND / 10), "{took:?}");
+}
+
+#[test]
 fn a_mute_peer_costs_one_session_a_wait_and_not_the_next() {
     let mut world = World::new(1);
     let (a, mute, good) = (world.add(), world.add_conduct(Conduct::Mute), world.add());

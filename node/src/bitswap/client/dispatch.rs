@@ -162,22 +162,23 @@ impl Client {
         }
     }
 
-    /// Takes connected peers into an open session that it has not tried yet, while there is room or
-    /// one of its members is of no use; returns whether any was taken.
-    fn refill(&mut self, session_id: SessionId) -> bool {
+    /// Takes connected peers into an open session that it has not tried yet, friends first and then
+    /// those that delivered before, while there is room or one of its members is of no use; returns
+    /// whether any was taken.
+    pub(super) fn refill(&mut self, session_id: SessionId) -> bool {
         let Some(session) = self.sessions.get_mut(&session_id).filter(|session| session.open)
         else {
             return false;
         };
-        let untried = self.peers.iter().filter(|(peer, remote)| {
-            !remote.muted && !session.members.contains_key(*peer) && !session.tried.contains(*peer)
-        });
-        let (mut peers, rest): (Vec<_>, Vec<_>) =
-            untried.partition(|(_, remote)| remote.pace.is_proven());
-        peers.extend(rest);
-        let peers: Vec<PeerId> = peers.into_iter().map(|(peer, _)| *peer).collect();
+        let mut untried: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(peer, remote)| !remote.muted && !session.tried.contains(*peer))
+            .map(|(peer, remote)| (!self.friends.contains(peer), !remote.pace.is_proven(), *peer))
+            .collect();
+        untried.sort_unstable();
         let mut added = false;
-        for peer in peers {
+        for (_, _, peer) in untried {
             added |= session.add(peer, self.config.candidates_max);
         }
         added
