@@ -290,6 +290,26 @@ fn a_lookup_brings_no_more_than_was_set_aside_whatever_came_before() {
 }
 
 #[test]
+fn many_peers_with_one_large_want_each_stay_within_the_budget_of_all() {
+    let mut world = World::new(1);
+    world.coded = false;
+    let config = Config { serve_bytes_max: ByteSize::mib(16), ..Config::default() };
+    let server = world.add_with(config, Conduct::Honest);
+    world.nodes[server].takes = false;
+    let content = blocks(1, 2048 * KIB);
+    world.give(server, &content);
+    for _ in 0..40 {
+        let peer = world.add_conduct(Conduct::Mute);
+        world.connect(server, peer, Path::rtt(2));
+        let wants = content.iter().map(want).collect();
+        world.send(peer, server, Message { wants, ..Message::default() });
+    }
+    world.pass(SECOND);
+    let held = world.nodes[server].metrics.serve_held_bytes.get();
+    assert!(held > 0 && held <= 18 << 20, "{held} bytes held");
+}
+
+#[test]
 fn blocks_that_came_unseen_are_found_when_that_is_said() {
     let mut world = World::new(1);
     let (server, peer) = (world.add(), world.add_conduct(Conduct::Mute));

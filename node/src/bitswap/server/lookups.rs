@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use ipfs::Cid;
+use ipfs::block::BLOCK_BYTES_MAX;
 use libp2p_identity::PeerId;
 
 use super::guest::State;
@@ -72,13 +73,14 @@ impl Server {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         guest.looking = Some(ticket);
-        // What it brings at most, whatever the peer's other blocks were like.
-        self.held += bytes;
+        // What it brings at most, whatever the peer's other blocks were like: one is always read.
+        let reserved = bytes.max(BLOCK_BYTES_MAX as u64);
+        self.held += reserved;
         for (cid, _) in &wants {
             self.index(&peer, cid);
         }
         let asked = wants.iter().map(|(cid, want_type)| (**cid, *want_type)).collect();
-        self.inquiries.insert(ticket, Inquiry { peer, wants, reserved: bytes });
+        self.inquiries.insert(ticket, Inquiry { peer, wants, reserved });
         let bounds = LookupBounds { bytes, have_bytes: self.config.have_block_bytes_max.as_u64() };
         self.out.push_back(Action::Lookup { ticket, peer, wants: asked, bounds });
     }
