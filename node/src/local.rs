@@ -67,3 +67,36 @@ impl Local for Blockstore {
         Box::pin(async move { Ok(Blockstore::flush(&store).await?) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ipfs::Codec;
+    use telemetry::metrics::Registry;
+
+    use super::*;
+    use crate::blockstore;
+
+    #[tokio::test]
+    async fn lookup_reads_no_more_than_its_bounds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().to_owned();
+        let free_min = bytesize::ByteSize(0);
+        let config = blockstore::Config { dir, free_min, ..blockstore::Config::default() };
+        let store = Blockstore::open(config, &Registry::new()).expect("the store opens");
+        let block = |byte, size| Block::of(Codec::Raw, vec![byte; size].into()).expect("a block");
+        let blocks = [block(1, 3000), block(2, 3000), block(3, 3000)];
+        store.put_many(blocks.to_vec()).await.expect("stored");
+        let wants = |want_type| blocks.iter().map(|block| (*block.cid(), want_type)).collect();
+        for (want_type, bytes, have_bytes, read, answered) in [
+            (WantType::Block, 6000, 0, 2, 2),
+            (WantType::Block, 0, 0, 1, 1),
+            (WantType::Have, 6000, 2999, 0, 3),
+            (WantType::Have, 6000, 3000, 2, 2),
+        ] {
+            let bounds = LookupBounds { bytes, have_bytes };
+            let found = store.look_up(wants(want_type), bounds).await.expect("looked up").found;
+            let blocks = found.iter().filter(|found| matches!(found, Found::Block(_))).count();
+            assert_eq!((blocks, found.len()), (read, answered), "{want_type:?} {bounds:?}");
+        }
+    }
+}
