@@ -256,13 +256,11 @@ impl Walk {
         if self.frontier.len() + children.len() > FRONTIER_BLOCKS_MAX {
             return Err(WalkError::TooWide(*parent));
         }
-        if index == 0 && self.frontier.len() == 1 {
-            self.frontier.extend(children);
-            return Ok(());
+        // Only what stands before moves: it is short, and what stands behind may be very long.
+        let before: Vec<Pending> = self.frontier.drain(..=index).collect();
+        for pending in before.into_iter().chain(children).rev() {
+            self.frontier.push_front(pending);
         }
-        let tail = self.frontier.split_off(index + 1);
-        self.frontier.extend(children);
-        self.frontier.extend(tail);
         Ok(())
     }
 

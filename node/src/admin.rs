@@ -128,6 +128,7 @@ impl Admin {
             match imported {
                 Ok(done) => {
                     let roots: Vec<String> = done.roots.iter().map(Cid::to_string).collect();
+                    self.retrieve.swarm().content_added();
                     let (blocks, bytes) = (done.sums.blocks, done.sums.bytes);
                     json!({"done": true, "roots": roots, "blocks": blocks, "bytes": bytes})
                 }
@@ -196,7 +197,8 @@ impl Admin {
                             "peer_id": peer.peer.to_string(),
                             "addresses": addresses,
                             "agent": peer.agent,
-                            "bitswap": peer.bitswap,
+                            "bitswap": peer.account.is_some(),
+                            "exchanged": peer.account,
                         })
                     })
                     .collect();

@@ -21,7 +21,9 @@ mod session;
 mod wantlist;
 pub mod wire;
 
-pub use action::{Action, DisconnectReason, Found, Lookup, SessionId, Ticket, WantFailure};
+pub use action::{
+    Action, DisconnectReason, Found, Lookup, LookupBounds, SessionId, Ticket, WantFailure,
+};
 pub use config::Config;
 pub use engine::Engine;
 pub use ledger::Account;

@@ -140,11 +140,15 @@ impl Retrieve {
         let started = Instant::now();
         let flight = self.0.flights.join(cid, || self.fly(*cid, asked.root.unwrap_or(*cid)));
         let Ok(landed) = timeout_at(asked.deadline.into(), flight.landed()).await else {
-            return Err(RetrieveError::deadline(started, self.0.swarm.bitswap_peers()));
+            return Err(self.out_of_time(started));
         };
         let fetched = landed?;
         let block = fetched.block.under(*cid).ok_or(RetrieveError::Stopped)?;
         Ok(Fetched { block, ..fetched })
+    }
+
+    fn out_of_time(&self, started: Instant) -> RetrieveError {
+        RetrieveError::deadline(started, self.0.swarm.bitswap_peers())
     }
 
     /// One flight: what is shared by all who want the block.

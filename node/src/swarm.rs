@@ -26,6 +26,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytesize::ByteSize;
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, TransportError, noise};
 use tokio::sync::mpsc;
@@ -39,6 +40,14 @@ pub enum SwarmError {
     /// A peering address names no peer.
     #[error("peering address {0} does not end in /p2p/ and a peer")]
     PeeringWithoutPeer(Multiaddr),
+    /// The streams of a connection would use up its window.
+    #[error("swarm.receive_window is {window}; with swarm.streams_max it must be at least {least}")]
+    ReceiveWindow {
+        /// What is configured.
+        window: ByteSize,
+        /// What is needed.
+        least: ByteSize,
+    },
     /// The encryption could not be set up.
     #[error("cannot set up noise")]
     Noise(#[source] noise::Error),
@@ -91,6 +100,7 @@ pub fn start(
     let metrics = Metrics::new(registry);
     let engine = Engine::new(settings.bitswap, bitswap::Metrics::new(registry));
     let config = settings.swarm;
+    config.validate()?;
     let mut swarm = host::build(key, &config, metrics.clone(), tasks)?;
     for address in &config.listen {
         swarm

@@ -3,6 +3,8 @@
 //! Ports are chosen by the kernel. Stores are in memory, because what is tested is the way between
 //! them; a peer that talks rubbish is a bare connection without our handlers.
 
+#[path = "bitswap_over_libp2p/proxy.rs"]
+mod proxy;
 #[path = "bitswap_over_libp2p/raw.rs"]
 mod raw;
 #[path = "bitswap_over_libp2p/retrieval.rs"]
@@ -12,6 +14,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use node::bitswap::wire::{self, ProtocolVersion, WantEntry, WantType};
@@ -19,6 +22,7 @@ use node::bitswap::{Message, WantFailure};
 use node::swarm::{GetError, SwarmError};
 use world::{Node, blocks, deadline, eventually, loopback};
 
+use self::proxy::Proxy;
 use self::raw::RawPeer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,6 +236,81 @@ async fn want_that_is_dropped_is_taken_back() {
     let expected = GetError::Failed(WantFailure::AllDontHave);
     assert_eq!(failed.expect_err("nobody has it"), expected);
     other.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn window_of_a_busy_stream_grows_with_the_distance() {
+    let content = blocks(10, 64, 256 * 1024);
+    let (holder, seeker) = (Node::start(&content).await, Node::start(&[]).await);
+    let proxy = Proxy::before(&holder, Duration::from_millis(25)).await;
+    seeker.handle.dial(proxy.address.clone()).await.expect("connected");
+    seeker.fetch_all(&content).await;
+    let most = proxy.most_on_the_way();
+    assert!(most > 768 * 1024, "only {most} bytes were under way at a time");
+    seeker.stop().await;
+    holder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reset_of_our_stream_is_noticed_though_it_is_silent() {
+    let node = Node::start(&[]).await;
+    let mut raw = RawPeer::connect(&node.tcp()).await;
+    let mut stream = raw.bitswap_stream().await;
+    // Every stream of the node is reset as it comes.
+    raw.run(&node);
+    stream.write(&wire::encode(&Message::default(), ProtocolVersion::V1_2).concat()).await;
+    eventually("it speaks bitswap", || node.handle.bitswap_peers() == 1).await;
+    let wanted = *blocks(11, 1, 10)[0].cid();
+    let session = node.handle.session(wanted).await.expect("a session");
+    let broken = "bifrost_node_bitswap_disconnects_total{reason=\"broken\"}";
+    let noticed = eventually("it is noticed", || node.count(broken) == 1);
+    let (got, ()) = tokio::join!(session.get(wanted, deadline()), noticed);
+    assert!(got.is_err(), "nobody has it");
+    drop((session, stream, raw));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn want_whose_caller_left_before_it_was_read_leaves_nothing_behind() {
+    let node = Node::start(&[]).await;
+    let mut raw = RawPeer::connect(&node.tcp()).await;
+    let mut stream = raw.bitswap_stream().await;
+    raw.run(&node);
+    stream.write(&wire::encode(&Message::default(), ProtocolVersion::V1_2).concat()).await;
+    eventually("it speaks bitswap", || node.handle.bitswap_peers() == 1).await;
+    let content = blocks(12, 64, 10);
+    let session = node.handle.session(*content[0].cid()).await.expect("a session");
+    for block in &content {
+        // One thread runs all, so the command is not read before the caller is gone.
+        let left = session.get(*block.cid(), deadline()).now_or_never();
+        assert!(left.is_none());
+    }
+    // Commands are read in their order, so the answer comes after them.
+    node.handle.peers().await.expect("running");
+    assert_eq!(node.count(WANTS), 0);
+    drop((session, stream, raw));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn block_that_is_imported_ends_the_search_for_it() {
+    let node = Node::start(&[]).await;
+    let content = blocks(13, 2, 1000);
+    let session = node.handle.session(*content[0].cid()).await.expect("a session");
+    let import = async {
+        eventually("it is wanted", || node.count(WANTS) == 2).await;
+        node.shelf.put(&content[1]);
+        node.handle.content_added();
+    };
+    let (missing, found, ()) = tokio::join!(
+        session.get(*content[0].cid(), deadline()),
+        session.get(*content[1].cid(), deadline()),
+        import
+    );
+    assert_eq!(missing.expect_err("nobody has it"), GetError::Failed(WantFailure::NoPeers));
+    assert_eq!(found.expect("it is here").block, content[1]);
+    drop(session);
     node.stop().await;
 }
 

@@ -51,6 +51,8 @@ struct Asked {
     peer: PeerId,
     mark: Mark,
     size: u64,
+    /// When it was last said again.
+    repeated: Option<Instant>,
 }
 
 /// What a point in time is for.
@@ -69,6 +71,8 @@ pub(super) struct Client {
     wants: BTreeMap<WantId, Want>,
     by_hash: BTreeMap<ByHash, WantId>,
     peers: BTreeMap<PeerId, Remote>,
+    /// Peers that open sessions take before others.
+    friends: BTreeSet<PeerId>,
     timers: BTreeSet<(Instant, Timer)>,
     /// Sessions with wants that wait for room, and the one served last.
     backlog: BTreeSet<SessionId>,
@@ -91,6 +95,7 @@ impl Client {
             wants: BTreeMap::new(),
             by_hash: BTreeMap::new(),
             peers: BTreeMap::new(),
+            friends: BTreeSet::new(),
             timers: BTreeSet::new(),
             backlog: BTreeSet::new(),
             turn: SessionId(0),
@@ -102,18 +107,19 @@ impl Client {
         }
     }
 
-    /// Opens a session; without candidates it takes the connected peers, proven ones first.
+    pub(super) fn prefer(&mut self, friends: BTreeSet<PeerId>) {
+        self.friends = friends;
+    }
+
+    /// Opens a session; without candidates it takes the connected peers, the likeliest first.
     pub(super) fn open_session(&mut self, candidates: &[PeerId], now: Instant) -> SessionId {
         let id = SessionId(self.next_session);
         self.next_session += 1;
         self.sessions.insert(id, Session::new(candidates.is_empty(), now));
         level(&self.metrics.sessions, self.sessions.len());
         if candidates.is_empty() {
-            let (mut proven, rest): (Vec<_>, Vec<_>) =
-                self.peers.iter().partition(|(_, remote)| remote.pace.is_proven());
-            proven.extend(rest);
-            let connected: Vec<PeerId> = proven.into_iter().map(|(peer, _)| *peer).collect();
-            self.add_candidates(id, &connected, now);
+            self.refill(id);
+            self.wake_session(id, now);
         } else {
             self.add_candidates(id, candidates, now);
         }
@@ -206,11 +212,19 @@ impl Client {
 
     /// A session wants a block no more.
     pub(super) fn cancel(&mut self, session_id: SessionId, cid: &Cid) {
-        if let Some(&id) = self.by_hash.get(cid.multihash()) {
+        let Some(&id) = self.by_hash.get(cid.multihash()) else {
+            return;
+        };
+        let Some(want) = self.wants.get_mut(&id) else {
+            return;
+        };
+        want.interest.retain(|(session, wanted, _)| (*session, wanted) != (session_id, cid));
+        if !want.interest.iter().any(|(session, _, _)| *session == session_id) {
             self.lose_interest(id, session_id);
         }
     }
 
+    /// A session wants a block no more, under any CID.
     fn lose_interest(&mut self, id: WantId, session_id: SessionId) {
         let Some(want) = self.wants.get_mut(&id) else {
             return;
@@ -291,6 +305,11 @@ impl Client {
             want.check_at = at;
             self.timers.insert((at, Timer::Want(id)));
         }
+    }
+
+    /// All that is wanted.
+    pub(super) fn wanted(&self) -> Vec<Cid> {
+        self.wants.values().map(|want| *want.cid).collect()
     }
 
     /// The peers whose wantlist has something to say.

@@ -54,7 +54,7 @@ pub struct Config {
     /// Most wants of all peers together that are kept for blocks this node lacks. Default 131 072.
     /// With zero they are answered and forgotten.
     pub waiting_wants_max: usize,
-    /// Most wants in one lookup. Default 32. Zero counts as one.
+    /// Most wants in one lookup. Default 128. Zero counts as one.
     pub lookup_batch_max: usize,
     /// Block bytes in one message, more only when one block alone is larger. Default 512 KiB: a
     /// short message lets the reader begin early and our own wants pass between two. At most 2 MiB
@@ -74,8 +74,8 @@ pub struct Config {
     /// 60 s.
     #[serde(with = "telemetry::config::duration")]
     pub send_stall: Duration,
-    /// Failed sends in a row after which a peer is left alone until it reconnects. Default 3. Zero
-    /// counts as one.
+    /// Failed sends in a row, or broken streams without a word from the peer between them, after
+    /// which a peer is disconnected. Default 3. Zero counts as one.
     pub send_failures_max: u32,
     /// Bytes of blocks that nobody asked for which a connection may bring; then it is closed.
     /// Default 64 MiB. Zero tolerates none.
@@ -99,7 +99,7 @@ impl Default for Config {
             give_up: Duration::from_secs(30),
             serve_wants_max: 1024,
             waiting_wants_max: 131_072,
-            lookup_batch_max: 32,
+            lookup_batch_max: 128,
             message_bytes: ByteSize::kib(512),
             serve_bytes_per_peer: ByteSize::mib(8),
             serve_bytes_max: ByteSize::mib(128),

@@ -47,7 +47,10 @@ pub struct Engine {
 #[derive(Debug, Default)]
 struct Link {
     sending: Option<Sending>,
+    /// Failed sends since the last that went well.
     failures: u32,
+    /// Broken streams since the peer last said anything.
+    losses: u32,
     /// Nothing is sent before this, after a failure.
     paused: Option<Instant>,
     /// Nothing is sent until the peer reconnects.
@@ -77,6 +80,11 @@ impl Engine {
             timers: BTreeSet::new(),
             disconnects: Vec::new(),
         }
+    }
+
+    /// Names the peers that sessions without candidates ask before any other, once connected.
+    pub fn prefer(&mut self, friends: impl IntoIterator<Item = PeerId>) {
+        self.client.prefer(friends.into_iter().collect());
     }
 
     /// A peer has its first connection.
@@ -114,9 +122,10 @@ impl Engine {
     /// A message came from a peer.
     pub fn received(&mut self, peer: &PeerId, message: Received, now: Instant) {
         self.at(now);
-        let Some(link) = self.links.get(peer) else {
+        let Some(link) = self.links.get_mut(peer) else {
             return;
         };
+        link.losses = 0;
         let muted = link.muted;
         let bytes = message.blocks.iter().map(|block| block.data().len() as u64).sum();
         self.ledger.received(peer, message.blocks.len() as u64, bytes);
@@ -136,8 +145,8 @@ impl Engine {
 
     /// Opens a session: one fetch of the DAG below `root`, from these peers.
     ///
-    /// Without candidates the session asks connected peers, those that have delivered before first,
-    /// and any that connect later. The first block that it wants (as a rule the root) is the one
+    /// Without candidates the session asks connected peers, those of [`Engine::prefer`] first and then
+    /// those that have delivered before, and any that connect later. The first block that it wants (as a rule the root) is the one
     /// that its peers are probed with.
     pub fn open_session(&mut self, root: Cid, candidates: Vec<PeerId>, now: Instant) -> SessionId {
         self.at(now);
@@ -179,6 +188,20 @@ impl Engine {
         }
     }
 
+    /// Blocks came to the store by other means, it is not known which: wants of peers that were not
+    /// found are looked up again. Returns what sessions want, so that it can be looked up too.
+    pub fn recheck(&mut self, now: Instant) -> Vec<Cid> {
+        self.at(now);
+        self.server.recheck();
+        self.client.wanted()
+    }
+
+    /// Whether anybody still waits for the answer to an [`Action::Lookup`]; without, it need not be
+    /// looked up.
+    pub fn awaits(&self, ticket: Ticket) -> bool {
+        self.server.awaits(ticket)
+    }
+
     /// The answer to an [`Action::Lookup`].
     pub fn looked_up(&mut self, ticket: Ticket, found: Lookup, now: Instant) {
         self.at(now);
@@ -191,6 +214,7 @@ impl Engine {
         let Some(sending) = self.stream_free(peer) else {
             return;
         };
+        self.server.took(peer);
         if let Some(link) = self.links.get_mut(peer) {
             link.failures = 0;
         }
@@ -198,23 +222,54 @@ impl Engine {
         self.unsent.insert(*peer);
     }
 
-    /// The last message could not be written; the stream has to be opened again.
+    /// The last message could not be written; the stream has to be opened again. The answers in it
+    /// are sent again.
     pub fn send_failed(&mut self, peer: &PeerId, now: Instant) {
         self.at(now);
         if self.stream_free(peer).is_none() {
             return;
         }
+        self.server.lost(peer);
+        if let Some(link) = self.links.get_mut(peer) {
+            link.failures = link.failures.saturating_add(1);
+        }
+        self.failed(peer, now);
+    }
+
+    /// The stream broke after it took messages that the peer may never have read: our wants are said
+    /// again, and the peer is left to repeat its own.
+    pub fn stream_lost(&mut self, peer: &PeerId, now: Instant) {
+        self.at(now);
+        if let Some(link) = self.links.get_mut(peer) {
+            link.losses = link.losses.saturating_add(1);
+            self.failed(peer, now);
+        }
+    }
+
+    /// Leaves a peer alone for a while after a failure, or for good after too many.
+    fn failed(&mut self, peer: &PeerId, now: Instant) {
         let Some(link) = self.links.get_mut(peer) else {
             return;
         };
-        link.failures = link.failures.saturating_add(1);
-        link.muted |= link.failures >= self.config.send_failures_max.max(1);
-        let pause = FAILURE_PAUSE * 2_u32.saturating_pow(link.failures.min(10) - 1);
+        let times = link.failures.max(link.losses).max(1);
+        let muted = link.muted || times >= self.config.send_failures_max.max(1);
+        let newly = muted && !std::mem::replace(&mut link.muted, muted);
+        let pause = FAILURE_PAUSE * 2_u32.saturating_pow(times.min(10) - 1);
         let until = now + pause.min(FAILURE_PAUSE_MAX);
-        link.paused = Some(until);
-        let muted = link.muted;
+        if let Some(before) = link.paused.replace(until) {
+            self.timers.remove(&(before, *peer));
+        }
         self.timers.insert((until, *peer));
         self.give_up_on(peer, muted, now);
+        if newly {
+            self.disconnect(*peer, DisconnectReason::Broken);
+        }
+    }
+
+    /// A peer that may have been muted for no fault of its own can come back with a new connection.
+    fn disconnect(&mut self, peer: PeerId, why: DisconnectReason) {
+        self.metrics.disconnects.at(why).inc();
+        self.disconnects.push(Action::Disconnect { peer, why });
     }
 
     /// Does what is due; to be called at [`Engine::wake_at`].
@@ -235,9 +290,7 @@ impl Engine {
             if stalled {
                 link.muted = true;
                 self.give_up_on(&peer, true, now);
-                let why = DisconnectReason::Stalled;
-                self.metrics.disconnects.at(why).inc();
-                self.disconnects.push(Action::Disconnect { peer, why });
+                self.disconnect(peer, DisconnectReason::Stalled);
             }
         }
     }
@@ -298,7 +351,7 @@ impl Engine {
         }
         let (wants, full) = self.client.take_entries(peer, WANTS_MAX);
         let answers = self.server.take(peer);
-        if wants.is_empty() && answers.blocks.is_empty() && answers.presences.is_empty() {
+        if wants.is_empty() && !full && answers.blocks.is_empty() && answers.presences.is_empty() {
             return None;
         }
         let sending = Sending {
@@ -317,7 +370,6 @@ impl Engine {
     fn stream_free(&mut self, peer: &PeerId) -> Option<Sending> {
         let sending = self.links.get_mut(peer)?.sending.take()?;
         self.timers.remove(&(sending.due, *peer));
-        self.server.stream_free(peer);
         Some(sending)
     }
 

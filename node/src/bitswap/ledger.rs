@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use libp2p_identity::PeerId;
+use serde::Serialize;
 
 /// The exchange with one peer since it connected.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// Blocks that the peer's stream took.
     pub sent_blocks: u64,

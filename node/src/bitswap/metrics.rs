@@ -240,4 +240,8 @@ label!(WantFailure, "reason", [
     TimedOut => "timed_out",
     TooManyWants => "too_many_wants",
 ]);
-label!(DisconnectReason, "reason", [Stalled => "stalled", Unsolicited => "unsolicited"]);
+label!(DisconnectReason, "reason", [
+    Stalled => "stalled",
+    Unsolicited => "unsolicited",
+    Broken => "broken",
+]);

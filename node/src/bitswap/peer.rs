@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipfs::Cid;
+use ipfs::cid::Multihash;
 
+use super::ByHash;
 use super::action::SessionId;
 use super::config::Config;
 use super::wantlist::{Outgoing, WantId};
@@ -22,6 +24,8 @@ const SAMPLES_TRUSTED: u32 = 8;
 const WINDOW_SECONDS: f64 = 2.0;
 /// Queueing below this is noise and does not stop a window from growing.
 const JITTER: Duration = Duration::from_millis(10);
+/// Silences that are told apart; beyond, a mute peer is as bad as any.
+const SILENCES_MAX: u32 = 3;
 
 /// A connected peer.
 #[derive(Debug)]
@@ -34,10 +38,12 @@ pub(super) struct Remote {
     pub(super) asked: BTreeSet<WantId>,
     /// Their expected bytes.
     pub(super) in_flight: u64,
+    /// Whether its window was full when it was last asked.
+    full: bool,
     /// WANT-HAVE questions that it has not answered.
-    pub(super) probes: BTreeMap<WantId, Probe>,
+    pub(super) probes: Probes,
     pub(super) pace: Pace,
-    /// Bytes of blocks that nobody asked it for.
+    /// Bytes of blocks that nobody asked it for, less those that were asked for since.
     pub(super) unsolicited: u64,
 }
 
@@ -51,6 +57,52 @@ pub(super) struct Probe {
     pub(super) due: Instant,
 }
 
+/// The probes of one peer, by want and by hash: an answer names only the block, and the want may have
+/// ended before it comes.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    by_id: BTreeMap<WantId, Probe>,
+    by_hash: BTreeMap<ByHash, Vec<WantId>>,
+}
+
+impl Probes {
+    pub(super) fn insert(&mut self, id: WantId, probe: Probe) {
+        let ids = self.by_hash.entry(ByHash(Arc::clone(&probe.cid))).or_default();
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+        self.by_id.insert(id, probe);
+    }
+
+    pub(super) fn remove(&mut self, id: WantId) -> Option<Probe> {
+        let probe = self.by_id.remove(&id)?;
+        if let Some(ids) = self.by_hash.get_mut(probe.cid.multihash()) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_hash.remove(probe.cid.multihash());
+            }
+        }
+        Some(probe)
+    }
+
+    pub(super) fn contains(&self, id: WantId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// The oldest probe for a block.
+    pub(super) fn find(&self, hash: &Multihash) -> Option<WantId> {
+        self.by_hash.get(hash)?.first().copied()
+    }
+
+    pub(super) fn ids(&self) -> Vec<WantId> {
+        self.by_id.keys().copied().collect()
+    }
+
+    pub(super) fn into_all(self) -> impl Iterator<Item = (WantId, Probe)> {
+        self.by_id.into_iter()
+    }
+}
+
 impl Remote {
     pub(super) fn new(config: &Config) -> Self {
         Self {
@@ -59,17 +111,29 @@ impl Remote {
             wantlist: Outgoing::unsynced(),
             asked: BTreeSet::new(),
             in_flight: 0,
-            probes: BTreeMap::new(),
+            full: false,
+            probes: Probes::default(),
             pace: Pace::new(config),
             unsolicited: 0,
         }
     }
 
     /// Whether `size` bytes more may be asked of it.
+    ///
+    /// A window that was full is refilled only once a quarter of it is free: a want for each block that
+    /// comes would be a message each way for every block, and a write of the store.
     pub(super) fn has_room(&self, size: u64, config: &Config) -> bool {
         let window = self.pace.window();
-        let fits = self.in_flight == 0 || self.in_flight + size <= window;
+        let limit = if self.full { window - window / 4 } else { window };
+        let fits = self.in_flight == 0 || self.in_flight + size <= limit;
         fits && self.asked.len() < config.wants_per_peer_max
+    }
+
+    /// It is asked for a block of about this size.
+    pub(super) fn owes(&mut self, id: WantId, size: u64) {
+        self.asked.insert(id);
+        self.in_flight += size;
+        self.full = self.in_flight + size > self.pace.window();
     }
 
     /// When a block of this size would arrive if it was asked for at once.
@@ -98,6 +162,8 @@ pub(super) struct Pace {
     progress: Option<Instant>,
     /// When lateness last counted against it.
     penalised: Option<Instant>,
+    /// Silences that counted against it since it last said anything.
+    unanswered: u32,
 }
 
 /// What is noted when a block is asked for, to measure the answer by.
@@ -125,7 +191,19 @@ impl Pace {
             delivered: 0,
             progress: None,
             penalised: None,
+            unanswered: 0,
         }
+    }
+
+    /// How often it was silent of late: of peers that are alike otherwise, those that answer are asked
+    /// first, whichever session found out that the others do not.
+    pub(super) fn silences(&self) -> u32 {
+        self.unanswered.min(SILENCES_MAX)
+    }
+
+    /// It did not answer what it was asked in time.
+    pub(super) fn silent(&mut self) {
+        self.unanswered = self.unanswered.saturating_add(1);
     }
 
     /// Whether it has ever delivered.
@@ -166,10 +244,12 @@ impl Pace {
     pub(super) fn progressed(&mut self, bytes: u64, now: Instant) {
         self.delivered += bytes;
         self.progress = Some(now);
+        self.unanswered = 0;
     }
 
     /// An answer without queueing took this long.
     pub(super) fn answered(&mut self, latency: Duration) {
+        self.unanswered = 0;
         self.rtt = Some(match self.rtt {
             Some(rtt) => (rtt * 7 + latency) / 8,
             None => latency,
@@ -183,6 +263,7 @@ impl Pace {
             return false;
         }
         self.penalised = Some(now);
+        self.silent();
         if slow {
             self.window = (self.window / 2).max(self.window_start / 16);
             self.throughput = self.throughput.map(|bytes| bytes / 2.0);
@@ -223,10 +304,14 @@ impl Pace {
         rtt.saturating_add(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 
+    /// Since when nothing came that was asked at `asked` or later.
+    pub(super) fn quiet_since(&self, asked: Instant) -> Instant {
+        self.progress.map_or(asked, |progress| progress.max(asked))
+    }
+
     /// Whether nothing came since a want was asked, for as long as the peer is given to answer.
     pub(super) fn is_silent(&self, mark: Mark, now: Instant, config: &Config) -> bool {
-        let from = self.progress.map_or(mark.at, |progress| progress.max(mark.at));
-        now >= from + self.wait(config)
+        now >= self.quiet_since(mark.at) + self.wait(config)
     }
 
     fn wait(&self, config: &Config) -> Duration {
@@ -240,8 +325,7 @@ impl Pace {
     /// When an answer to something asked at `asked` is late.
     pub(super) fn due(&self, asked: Instant, config: &Config) -> Instant {
         let wait = self.wait(config);
-        let from = self.progress.map_or(asked, |progress| progress.max(asked));
-        (from + wait).min(asked + config.answer_wait_max.max(wait))
+        (self.quiet_since(asked) + wait).min(asked + config.answer_wait_max.max(wait))
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Answers {
 struct Inquiry {
     peer: PeerId,
     wants: Vec<(Arc<Cid>, WantType)>,
-    /// Bytes that it is expected to bring.
+    /// Bytes that it may bring.
     reserved: u64,
 }
 
@@ -101,7 +101,7 @@ impl Server {
             if let Some(inquiry) = guest.looking.and_then(|t| self.inquiries.remove(&t)) {
                 self.held = self.held.saturating_sub(inquiry.reserved);
             }
-            self.held = self.held.saturating_sub(guest.in_stream);
+            self.held = self.held.saturating_sub(guest.in_stream.bytes);
         }
         self.ring.retain(|other| other != peer);
         self.talk.remove(peer);
@@ -137,6 +137,9 @@ impl Server {
         };
         for cid in stale {
             self.drop_want(peer, &cid);
+        }
+        if let Some(guest) = self.guests.get_mut(peer) {
+            guest.in_stream.wants.retain(|cid, _| named.contains(&**cid));
         }
     }
 
@@ -176,8 +179,11 @@ impl Server {
 
     /// Forgets one want and frees what was held for it.
     fn drop_want(&mut self, peer: &PeerId, cid: &Cid) {
-        let Some((want, freed)) = self.guests.get_mut(peer).and_then(|guest| guest.remove(cid))
-        else {
+        let Some(guest) = self.guests.get_mut(peer) else {
+            return;
+        };
+        guest.in_stream.wants.remove(cid);
+        let Some((want, freed)) = guest.remove(cid) else {
             return;
         };
         self.queued -= 1;
@@ -221,6 +227,19 @@ impl Server {
             }
         }
         self.gauge();
+    }
+
+    /// Blocks came to the store, it is not known which: all that was not found is looked up again.
+    pub(super) fn recheck(&mut self) {
+        let peers: Vec<PeerId> = self.guests.keys().copied().collect();
+        for peer in peers {
+            let again = self.guests.get_mut(&peer).map(Guest::recheck).unwrap_or_default();
+            self.kept -= again.len();
+            for cid in &again {
+                self.unindex(&peer, cid);
+            }
+            self.join_ring(&peer);
+        }
     }
 
     fn answer_waiting(&mut self, peer: &PeerId, cid: &Arc<Cid>, block: &Block) {
@@ -280,7 +299,7 @@ impl Server {
         let limit = self.config.message_bytes.as_u64().min(MESSAGE_BLOCKS_MAX);
         let (blocks, taken) = guest.take_blocks(limit);
         let presences: Vec<_> = guest.presences.drain(..).collect();
-        guest.in_stream = taken;
+        guest.in_stream.presences.clone_from(&presences);
         let pending_bytes = guest.ready_bytes;
         self.queued = self.queued.saturating_sub(blocks.len());
         self.metrics.blocks_sent.inc_by(blocks.len() as u64);
@@ -296,10 +315,23 @@ impl Server {
         self.guests.get(peer).is_some_and(Guest::has_answers)
     }
 
-    /// The stream took or lost what was in it.
-    pub(super) fn stream_free(&mut self, peer: &PeerId) {
+    /// The stream took what was in it.
+    pub(super) fn took(&mut self, peer: &PeerId) {
         if let Some(guest) = self.guests.get_mut(peer) {
-            self.held = self.held.saturating_sub(std::mem::take(&mut guest.in_stream));
+            let gone = std::mem::take(&mut guest.in_stream);
+            self.held = self.held.saturating_sub(gone.bytes);
+        }
+        self.join_ring(peer);
+        self.gauge();
+    }
+
+    /// The stream lost what was in it: the same is answered once more.
+    pub(super) fn lost(&mut self, peer: &PeerId) {
+        if let Some(guest) = self.guests.get_mut(peer) {
+            let gone = std::mem::take(&mut guest.in_stream);
+            self.held = self.held.saturating_sub(gone.bytes);
+            self.queued += guest.restore(gone);
+            self.talk.insert(*peer);
         }
         self.join_ring(peer);
         self.gauge();

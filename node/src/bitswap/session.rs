@@ -105,6 +105,8 @@ pub(super) struct Question {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) members: BTreeMap<PeerId, Member>,
+    /// Peers that are or were members, while they are connected: each is tried once.
+    pub(super) tried: BTreeSet<PeerId>,
     /// Whether it was opened without candidates and takes any peer that connects.
     pub(super) open: bool,
     pub(super) question: Option<Question>,
@@ -125,6 +127,7 @@ impl Session {
     pub(super) fn new(open: bool, now: Instant) -> Self {
         Self {
             members: BTreeMap::new(),
+            tried: BTreeSet::new(),
             open,
             question: None,
             questioned: false,
@@ -160,6 +163,7 @@ impl Session {
         };
         self.next_order += 1;
         self.members.insert(peer, member);
+        self.tried.insert(peer);
         true
     }
 

@@ -35,6 +35,9 @@ pub(super) struct Outgoing {
     changed: BTreeSet<WantId>,
     /// Whether the peer's view is unknown, so that the next list has to replace it.
     unsynced: bool,
+    /// Whether that view may have wants that are not desired any more: then even an empty list has to
+    /// be said.
+    stale: bool,
     recent: VecDeque<ByHash>,
     recent_set: BTreeMap<ByHash, usize>,
 }
@@ -84,13 +87,22 @@ impl Outgoing {
 
     /// The peer's view is lost: everything is to be said again, as a full list.
     pub(super) fn reset(&mut self) {
+        self.stale |= !self.known.is_empty();
         self.known.clear();
         self.changed = self.desired.keys().copied().collect();
         self.unsynced = true;
     }
 
+    /// Says a want again that the peer seems to have lost.
+    pub(super) fn repeat(&mut self, id: WantId) {
+        if self.desired.contains_key(&id) {
+            self.known.remove(&id);
+            self.changed.insert(id);
+        }
+    }
+
     pub(super) fn has_changes(&self) -> bool {
-        !self.changed.is_empty()
+        !self.changed.is_empty() || self.stale
     }
 
     /// The next changes, at most `max` of them, and whether they are a full list.
@@ -102,8 +114,9 @@ impl Outgoing {
             };
             entries.extend(self.settle(id));
         }
-        let full = self.unsynced && !entries.is_empty();
+        let full = self.unsynced && (self.stale || !entries.is_empty());
         self.unsynced &= !full;
+        self.stale &= !full;
         (entries, full)
     }
 
@@ -183,6 +196,29 @@ mod tests {
         assert!(full);
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].want_type, WantType::Have);
+    }
+
+    #[test]
+    fn a_lost_view_of_wants_that_ended_is_replaced_by_an_empty_list() {
+        let mut list = Outgoing::unsynced();
+        list.want(WantId(1), cid("a"), WantType::Block);
+        assert_eq!(list.take(10).0.len(), 1);
+        list.cancel(WantId(1));
+        list.reset();
+        assert!(list.has_changes());
+        assert_eq!(list.take(10), (Vec::new(), true));
+        assert!(!list.has_changes());
+        assert!(list.excuse(cid("a").multihash()), "it may still come");
+    }
+
+    #[test]
+    fn a_repeated_want_is_said_again() {
+        let mut list = Outgoing::unsynced();
+        list.want(WantId(1), cid("a"), WantType::Block);
+        let said = list.take(10).0;
+        list.repeat(WantId(1));
+        list.repeat(WantId(2));
+        assert_eq!(list.take(10), (said, false));
     }
 
     #[test]

@@ -129,8 +129,6 @@ pub struct Received {
     pub blocks: Vec<Block>,
     /// What the peer has and lacks.
     pub presences: Vec<(Cid, Presence)>,
-    /// Bytes that the peer has queued for us.
-    pub pending_bytes: i32,
     /// What was left out.
     pub dropped: Dropped,
 }

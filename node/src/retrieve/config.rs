@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Most blocks that one reader of a DAG asks for or holds ahead. Default 64. Zero counts as one.
+    /// Most blocks that one reader of a DAG asks for or holds ahead: it is what bounds small blocks.
+    /// Default 512. Zero counts as one.
     pub ahead_blocks_max: usize,
     /// Most bytes that it so asks for or holds, by the sizes of the blocks before. Default 32 MiB.
     /// With zero it reads block by block.
@@ -32,7 +33,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            ahead_blocks_max: 64,
+            ahead_blocks_max: 512,
             ahead_bytes_max: ByteSize::mib(32),
             flight_max: Duration::from_secs(600),
             session_idle: Duration::from_secs(30),

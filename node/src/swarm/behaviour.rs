@@ -33,6 +33,8 @@ pub(super) enum Event {
     Sent(PeerId),
     /// The last message to a peer is lost.
     SendFailed(PeerId),
+    /// Messages that a peer was sent may be lost.
+    Lost(PeerId),
 }
 
 /// One peer that speaks bitswap.
@@ -167,6 +169,7 @@ impl NetworkBehaviour for Behaviour {
                     self.tell(Event::SendFailed(peer));
                 }
             }
+            FromHandler::Lost => self.tell(Event::Lost(peer)),
         }
     }
 

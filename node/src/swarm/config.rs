@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SwarmError;
 
+/// Window that every stream of a TCP connection has, by the protocol.
+pub(super) const STREAM_WINDOW: u64 = 256 * 1024;
+/// Least room for windows to grow: 16 MiB are 160 MB/s at 100 ms.
+const WINDOW_GROWTH_MIN: u64 = 16 * 1024 * 1024;
+
 /// How far connections of our own making go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -28,7 +33,8 @@ pub struct Config {
     /// Addresses to listen on. Default TCP and QUIC on 127.0.0.1, port 4180. None listens nowhere.
     pub listen: Vec<Multiaddr>,
     /// Peers that this node stays connected to: addresses that end in `/p2p/…`; several addresses of
-    /// one peer are tried together. They are exempt from the limits on connections. Default none.
+    /// one peer are tried together. They are exempt from the limits on the number of connections, but
+    /// not from [`Config::memory_max`]. Default none.
     pub peering: Vec<Multiaddr>,
     /// How far this node dials. Default `loopback`.
     pub reach: Reach,
@@ -40,13 +46,15 @@ pub struct Config {
     pub per_peer_max: u32,
     /// Most handshakes under way in each direction. Default 64. Zero allows none.
     pub handshakes_max: u32,
-    /// Memory of the process above which no connection is added. Default 3 GiB. Zero allows none.
+    /// Memory of the process above which no connection is added, not even one of the peering list.
+    /// Default 3 GiB. Zero allows none.
     pub memory_max: ByteSize,
-    /// Most streams of one TCP connection; a peer that opens more loses the connection. Default 512:
+    /// Most streams of one TCP connection; a peer that opens more loses the connection. Default 128:
     /// some peers open a stream per message. At least 1 is used.
     pub streams_max: usize,
-    /// Most bytes that one TCP connection may have on the way to us unread. Default 128 MiB. At least
-    /// 256 KiB per stream is used.
+    /// Most bytes that one TCP connection may have on the way to us unread. Default 64 MiB. Each stream
+    /// keeps 256 KiB of it to itself; the window of a busy stream grows by what is left, so at least
+    /// 16 MiB must be left, or a distant peer is slow.
     pub receive_window: ByteSize,
     /// Most bitswap streams of one connection that are read at a time; further ones are closed.
     /// Default 512. Zero reads none.
@@ -54,6 +62,9 @@ pub struct Config {
     /// Bytes of incoming messages that one connection may have half-read. Default 16 MiB. At least
     /// one message of 4 MiB always fits.
     pub inbound_bytes_max: ByteSize,
+    /// Bytes of incoming messages that all connections together may have half-read; above it,
+    /// messages wait for each other. Default 256 MiB. At least one message of 4 MiB always fits.
+    pub inbound_bytes_total: ByteSize,
     /// Longest time that one incoming message may take. Default 2 min. Zero takes none.
     #[serde(with = "telemetry::config::duration")]
     pub message_read_max: Duration,
@@ -99,10 +110,11 @@ impl Default for Config {
             per_peer_max: 4,
             handshakes_max: 64,
             memory_max: ByteSize::gib(3),
-            streams_max: 512,
-            receive_window: ByteSize::mib(128),
+            streams_max: 128,
+            receive_window: ByteSize::mib(64),
             inbound_streams_max: 512,
             inbound_bytes_max: ByteSize::mib(16),
+            inbound_bytes_total: ByteSize::mib(256),
             message_read_max: Duration::from_secs(120),
             inbound_idle: Duration::from_secs(300),
             outbound_idle: Duration::from_secs(120),
@@ -121,9 +133,19 @@ impl Config {
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`SwarmError::PeeringWithoutPeer`].
+    /// [`SwarmError::PeeringWithoutPeer`], [`SwarmError::ReceiveWindow`].
     pub fn validate(&self) -> Result<(), SwarmError> {
+        let least = self.receive_window_min();
+        if self.receive_window < least {
+            return Err(SwarmError::ReceiveWindow { window: self.receive_window, least });
+        }
         self.peers().map(|_| ())
+    }
+
+    /// What the streams keep to themselves, and room for the windows of busy ones to grow.
+    fn receive_window_min(&self) -> ByteSize {
+        let streams = self.streams_max.max(1) as u64;
+        ByteSize(streams.saturating_mul(STREAM_WINDOW).saturating_add(WINDOW_GROWTH_MIN))
     }
 
     /// The peering list, each address split from its peer.
@@ -142,5 +164,24 @@ pub(super) fn split_peer(address: &Multiaddr) -> (Option<PeerId>, Multiaddr) {
     match bare.pop() {
         Some(Protocol::P2p(peer)) => (Some(peer), bare),
         _ => (None, address.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_leaves_room_for_windows_to_grow() {
+        assert!(Config::default().validate().is_ok());
+    }
+
+    #[test]
+    fn window_that_streams_use_up_is_refused() {
+        for (streams_max, mib, allowed) in [(512, 128, false), (128, 47, false), (128, 48, true)] {
+            let receive_window = ByteSize::mib(mib);
+            let config = Config { streams_max, receive_window, ..Config::default() };
+            assert_eq!(config.validate().is_ok(), allowed, "{streams_max} streams, {mib} MiB");
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod exchange;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ use crate::bitswap::Engine;
 const STOP_WAIT: Duration = Duration::from_secs(2);
 /// What is kept of what a peer says of its software.
 const AGENT_CHARS: usize = 64;
+/// Commands that are obeyed before what follows from them is done.
+const COMMANDS_TOGETHER: usize = 256;
 
 /// What the swarm's task is given by the rest of the node.
 pub(super) struct Room<'a> {
@@ -65,12 +68,13 @@ struct Known {
 impl Driver {
     pub(super) fn new(
         swarm: Swarm<Host>,
-        engine: Engine,
+        mut engine: Engine,
         config: &Config,
         room: Room<'_>,
         now: Instant,
     ) -> Result<Self, SwarmError> {
         let peers = config.peers()?;
+        engine.prefer(peers.iter().map(|(peer, _)| *peer));
         Ok(Self {
             swarm,
             exchange: Exchange::new(engine, config, &room),
@@ -91,19 +95,18 @@ impl Driver {
             let wake = self.exchange.wake_at().into_iter().chain(self.peering.wake_at()).min();
             let may_read = self.exchange.has_room();
             tokio::select! {
-                command = commands.recv() => match command {
-                    Some(Command::Stop { reply }) => {
+                command = commands.recv() => {
+                    if let ControlFlow::Break(reply) = self.obey_all(command, &mut commands) {
                         self.stop().await;
                         // Nobody waiting any more is as good as being told.
-                        reply.send(()).ok();
+                        reply.map(|reply| reply.send(()).ok());
                         return;
                     }
-                    Some(command) => self.obey(command),
-                    None => return self.stop().await,
                 },
                 event = self.swarm.select_next_some(), if may_read => self.happened(event),
-                done = self.exchange.done() => self.exchange.finish(done),
+                done = self.exchange.done() => self.exchange.finish_all(done),
                 () = shared.any_gone() => self.exchange.forget(shared.take_gone()),
+                () = shared.any_added() => self.exchange.recheck(),
                 () = until(wake) => self.exchange.tick(),
             }
         }
@@ -121,6 +124,32 @@ impl Driver {
             }
         };
         tokio::time::timeout(STOP_WAIT, closed).await.ok();
+    }
+
+    /// Obeys a command and those that wait behind it: blocks that are wanted together are to be asked
+    /// for together. Breaks at the end, with whoever waits for it.
+    fn obey_all(
+        &mut self,
+        first: Option<Command>,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> ControlFlow<Option<oneshot::Sender<()>>> {
+        let mut next = first;
+        let mut obeyed = 0;
+        loop {
+            match next {
+                Some(Command::Stop { reply }) => return ControlFlow::Break(Some(reply)),
+                Some(command) => self.obey(command),
+                None => return ControlFlow::Break(None),
+            }
+            obeyed += 1;
+            if obeyed == COMMANDS_TOGETHER {
+                return ControlFlow::Continue(());
+            }
+            match commands.try_recv() {
+                Ok(command) => next = Some(command),
+                Err(_) => return ControlFlow::Continue(()),
+            }
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -141,7 +170,7 @@ impl Driver {
             peer: *peer,
             addresses: known.connections.values().cloned().collect(),
             agent: known.agent.clone(),
-            bitswap: self.exchange.has_peer(peer),
+            account: self.exchange.account(peer),
         };
         self.peers.iter().map(info).collect()
     }
@@ -195,7 +224,7 @@ impl Driver {
             let address = endpoint.get_remote_address().clone();
             self.peers.entry(peer_id).or_default().connections.insert(connection_id, address);
             level(&self.metrics.peers, self.peers.len() as u64);
-            self.peering.connected(&peer_id);
+            self.peering.connected(&peer_id, Instant::now());
             if let Some(dial) = self.dials.remove(&connection_id) {
                 dial.reply.send(Ok(peer_id)).ok();
             }

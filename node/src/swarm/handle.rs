@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use super::SwarmError;
 use super::config::split_peer;
-use crate::bitswap::{SessionId, WantFailure};
+use crate::bitswap::{Account, SessionId, WantFailure};
 
 /// A block that came from a peer.
 #[derive(Debug, Clone)]
@@ -48,8 +48,8 @@ pub struct PeerInfo {
     pub addresses: Vec<Multiaddr>,
     /// What it says of its software.
     pub agent: Option<String>,
-    /// Whether it speaks bitswap.
-    pub bitswap: bool,
+    /// What was exchanged with it; `None` when it does not speak bitswap.
+    pub account: Option<Account>,
 }
 
 /// How many peers could be asked, for the state of a retrieval.
@@ -86,12 +86,19 @@ pub(super) struct Shared {
     pub(super) reachable: Mutex<Reachable>,
     gone: Mutex<Vec<Gone>>,
     gone_bell: Notify,
+    added_bell: Notify,
 }
 
 impl Shared {
     fn put_gone(&self, gone: Gone) {
         self.gone.lock().push(gone);
         self.gone_bell.notify_one();
+    }
+
+    /// # Cancellation
+    /// Safe: a ring that nobody heard is kept.
+    pub(super) async fn any_added(&self) {
+        self.added_bell.notified().await;
     }
 
     pub(super) fn take_gone(&self) -> Vec<Gone> {
@@ -169,6 +176,12 @@ impl Handle {
     pub async fn session(&self, root: Cid) -> Result<Session, SwarmError> {
         let id = self.ask(|reply| Command::Open { root, reply }).await?;
         Ok(Session { id, handle: self.clone() })
+    }
+
+    /// Says that blocks came to the store which did not come from peers: whoever waits for one of them,
+    /// here or elsewhere, gets it. To be called once per change, however many blocks it brought.
+    pub fn content_added(&self) {
+        self.shared.added_bell.notify_one();
     }
 
     /// Closes every connection and ends the swarm's task; returns when that is done.

@@ -22,6 +22,7 @@ use libp2p::swarm::handler::{
     ConnectionEvent, FullyNegotiatedInbound, FullyNegotiatedOutbound, ProtocolsChange,
 };
 use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, Stream, SubstreamProtocol};
+use tokio::sync::Semaphore;
 
 use self::inbound::{Limits, Read};
 use self::outbound::{Outbound, Turn};
@@ -33,7 +34,9 @@ use crate::bitswap::{Message, ProtocolVersion, Received};
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) inbound_streams_max: usize,
-    pub(super) inbound_bytes_max: usize,
+    pub(super) inbound_bytes_max: u64,
+    /// What the connections share beyond their own bounds.
+    pub(super) inbound_bytes: Semaphore,
     pub(super) message_read_max: Duration,
     pub(super) inbound_idle: Duration,
     pub(super) outbound_idle: Duration,
@@ -45,8 +48,8 @@ impl Settings {
     pub(super) fn new(config: &Config, metrics: Metrics) -> Self {
         Self {
             inbound_streams_max: config.inbound_streams_max,
-            inbound_bytes_max: usize::try_from(config.inbound_bytes_max.as_u64())
-                .unwrap_or(usize::MAX),
+            inbound_bytes_max: config.inbound_bytes_max.as_u64(),
+            inbound_bytes: inbound::budget(config.inbound_bytes_total.as_u64()),
             message_read_max: config.message_read_max,
             inbound_idle: config.inbound_idle,
             outbound_idle: config.outbound_idle,
@@ -65,8 +68,10 @@ pub(super) enum FromHandler {
     Received(Box<Received>),
     /// Our stream took the message.
     Sent,
-    /// The message, or one before it, is lost.
+    /// The message is lost.
     SendFailed,
+    /// Our stream broke after messages had left: the peer may never have read them.
+    Lost,
 }
 
 /// Bitswap on one connection.
@@ -85,7 +90,7 @@ pub(super) struct Handler {
 impl Handler {
     pub(super) fn new(settings: Arc<Settings>, keep: bool) -> Self {
         Self {
-            limits: Arc::new(Limits::new(&settings)),
+            limits: Arc::new(Limits::new(settings.clone())),
             active_until: Instant::now() + settings.connection_idle,
             outbound: Outbound::new(settings.outbound_idle),
             settings,
@@ -201,6 +206,7 @@ impl ConnectionHandler for Handler {
                 }
                 Some(Turn::Sent) => self.events.push_back(FromHandler::Sent),
                 Some(Turn::Failed) => self.events.push_back(FromHandler::SendFailed),
+                Some(Turn::Lost) => self.events.push_back(FromHandler::Lost),
                 None => match self.inbound.poll_next_unpin(cx) {
                     Poll::Ready(Some(read)) => self.on_read(read),
                     Poll::Ready(None) | Poll::Pending => return Poll::Pending,

@@ -23,6 +23,8 @@ pub(super) struct Peering {
 struct Friend {
     addresses: Vec<Multiaddr>,
     failures: u32,
+    /// Since when it is connected.
+    connected: Option<Instant>,
     /// When to dial; `None` while connected or being dialled.
     due: Option<Instant>,
 }
@@ -39,6 +41,7 @@ impl Peering {
             let friend = known.entry(peer).or_insert_with(|| Friend {
                 addresses: Vec::new(),
                 failures: 0,
+                connected: None,
                 due: Some(now),
             });
             friend.addresses.push(address);
@@ -50,16 +53,23 @@ impl Peering {
         self.peers.contains_key(peer)
     }
 
-    pub(super) fn connected(&mut self, peer: &PeerId) {
+    pub(super) fn connected(&mut self, peer: &PeerId, now: Instant) {
         if let Some(friend) = self.peers.get_mut(peer) {
-            friend.failures = 0;
+            friend.connected.get_or_insert(now);
             friend.due = None;
         }
     }
 
     /// The last connection to a peer is gone, or a dial failed. `chance` is in 0..1.
+    ///
+    /// Only a connection that outlived the longest wait makes up for failures: a peer that accepts
+    /// and hangs up is dialled as rarely as one that does not answer.
     pub(super) fn lost(&mut self, peer: &PeerId, now: Instant, chance: f64) {
         let Some(friend) = self.peers.get_mut(peer) else { return };
+        let lived = friend.connected.take().map(|since| now.saturating_duration_since(since));
+        if lived.is_some_and(|lived| lived >= self.longest) {
+            friend.failures = 0;
+        }
         let wait = self.first.saturating_mul(2_u32.saturating_pow(friend.failures.min(16)));
         let wait = wait.min(self.longest).mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0);
         friend.failures = friend.failures.saturating_add(1);
@@ -119,13 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn connection_forgets_failures() {
-        let (mut peering, peer, now) = one();
-        peering.lost(&peer, now, 0.0);
-        peering.lost(&peer, now, 0.0);
-        peering.connected(&peer);
-        assert_eq!(peering.wake_at(), None);
-        peering.lost(&peer, now, 0.0);
-        assert_eq!(peering.wake_at(), Some(now + Duration::from_secs(1)));
+    fn only_a_long_connection_forgets_failures() {
+        for (lived, wait) in [(0, 4), (9, 4), (10, 1)] {
+            let (mut peering, peer, now) = one();
+            peering.lost(&peer, now, 0.0);
+            peering.lost(&peer, now, 0.0);
+            peering.connected(&peer, now);
+            assert_eq!(peering.wake_at(), None);
+            let end = now + Duration::from_secs(lived);
+            peering.lost(&peer, end, 0.0);
+            let due = Some(end + Duration::from_secs(wait));
+            assert_eq!(peering.wake_at(), due, "after {lived} s");
+        }
     }
 }

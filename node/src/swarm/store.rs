@@ -8,18 +8,19 @@ use std::error::Error;
 use futures::future::BoxFuture;
 use ipfs::{Block, Cid};
 
-use crate::bitswap::{Lookup, WantType};
+use crate::bitswap::{Lookup, LookupBounds, WantType};
 
 /// Why a store could not do what was asked; only counted and logged here.
 pub type StoreFault = Box<dyn Error + Send + Sync>;
 
 /// A store of blocks.
 pub trait Store: Send + Sync + 'static {
-    /// Looks up the wants of one peer: an entry per want, in their order, possibly fewer. A block is
-    /// found for a [`WantType::Have`] only when it is short enough to be sent in place of a HAVE.
+    /// Looks up the wants of one peer: an entry per want, in their order, and only so many of them
+    /// that `bounds` hold.
     fn look_up(
         &self,
         wants: Vec<(Cid, WantType)>,
+        bounds: LookupBounds,
     ) -> BoxFuture<'static, Result<Lookup, StoreFault>>;
 
     /// Keeps blocks, so that later lookups find them. They need not be durable when this returns.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use ipfs::Cid;
-use ipfs::trustless::Phase;
+use ipfs::trustless::{CarOptions, Phase};
+use ipfs::walk::Walk;
 use node::retrieve::{self, Asked, FetchError, Retrieve, RetrieveError, Source};
 
 use crate::world::{Node, blocks, deadline, eventually, file};
@@ -116,6 +117,73 @@ async fn dag_with_a_missing_leaf_is_not_called_whole() {
     );
     drop(retrieve);
     holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_blocks_are_stored_many_at_a_time() {
+    let (root, content) = file(28, 5000, 1000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    let retrieve = node.retrieve();
+    retrieve.fetch_dag(&root, |_| {}, deadline()).await.expect("all of it");
+    let keeps = node.shelf.keeps();
+    assert!(keeps * 4 < content.len() as u64, "{keeps} puts for {} blocks", content.len());
+    drop(retrieve);
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reader_that_takes_its_time_finds_what_was_fetched_ahead() {
+    let (root, content) = file(26, 5, 1000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&[]).await);
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    eventually("it speaks bitswap", || node.handle.bitswap_peers() == 1).await;
+    let retrieve = node.retrieve();
+    let mut reader = retrieve.read(Walk::new(&root, &CarOptions::default()), asked(Some(root)));
+    let pause = Duration::from_millis(300);
+    for _ in &content {
+        reader.set_deadline(Instant::now() + pause);
+        reader.next().await.expect("in time").expect("a block");
+        tokio::time::sleep(pause * 3 / 2).await;
+    }
+    assert!(reader.next().await.expect("the end").is_none());
+    drop((reader, retrieve));
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn block_that_could_not_be_fetched_ahead_is_tried_again_when_it_is_next() {
+    let (root, content) = file(30, 2, 1000);
+    let (holder, node) = (Node::start(&content).await, Node::start(&content[..1]).await);
+    let retrieve = node.retrieve();
+    let mut reader = retrieve.read(Walk::new(&root, &CarOptions::default()), asked(Some(root)));
+    reader.next().await.expect("it is here").expect("the root");
+    let failed = "bifrost_node_bitswap_want_failures_total{reason=\"no_peers\"}";
+    eventually("both leaves were searched for", || node.count(failed) == 2).await;
+    node.handle.dial(holder.tcp()).await.expect("connected");
+    eventually("it speaks bitswap", || node.handle.bitswap_peers() == 1).await;
+    for _ in 0..2 {
+        reader.next().await.expect("it is there now").expect("a leaf");
+    }
+    drop((reader, retrieve));
+    holder.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reader_waits_for_the_next_block_no_longer_than_it_was_told() {
+    let (root, content) = file(27, 2, 1000);
+    let node = Node::start(&content[..1]).await;
+    let retrieve = node.retrieve();
+    let mut reader = retrieve.read(Walk::new(&root, &CarOptions::default()), asked(Some(root)));
+    reader.next().await.expect("it is here").expect("the root");
+    reader.set_deadline(Instant::now() + Duration::from_millis(20));
+    let late = reader.next().await.expect_err("nobody is there");
+    assert!(matches!(&late, FetchError::Retrieve(RetrieveError::Timeout(_))), "{late}");
+    drop((reader, retrieve));
     node.stop().await;
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use ipfs::{Block, Cid, Codec, Multihash};
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use node::bitswap::{self, Found, Lookup, WantType};
+use node::bitswap::{self, Found, Lookup, LookupBounds, WantType};
 use node::retrieve::Local;
 use node::swarm::{self, Config, Handle, Settings, Store, StoreFault};
 use parking_lot::Mutex;
@@ -62,15 +63,23 @@ pub(crate) fn file(seed: u64, leaves: u64, size: usize) -> (Cid, Vec<Block>) {
 
 /// A store in memory.
 #[derive(Clone, Default)]
-pub(crate) struct Shelf(Arc<Mutex<HashMap<Multihash, Block>>>);
+pub(crate) struct Shelf {
+    blocks: Arc<Mutex<HashMap<Multihash, Block>>>,
+    keeps: Arc<AtomicU64>,
+}
 
 impl Shelf {
     pub(crate) fn get(&self, cid: &Cid) -> Option<Block> {
-        self.0.lock().get(cid.multihash())?.under(*cid)
+        self.blocks.lock().get(cid.multihash())?.under(*cid)
     }
 
     pub(crate) fn put(&self, block: &Block) {
-        self.0.lock().insert(*block.cid().multihash(), block.clone());
+        self.blocks.lock().insert(*block.cid().multihash(), block.clone());
+    }
+
+    /// How often blocks were kept, few or many at a time.
+    pub(crate) fn keeps(&self) -> u64 {
+        self.keeps.load(Ordering::Relaxed)
     }
 
     fn find(&self, cid: &Cid, want: WantType) -> Found {
@@ -85,8 +94,11 @@ impl Shelf {
 impl Store for Shelf {
     fn look_up(
         &self,
-        wants: Vec<(Cid, WantType)>,
+        mut wants: Vec<(Cid, WantType)>,
+        bounds: LookupBounds,
     ) -> BoxFuture<'static, Result<Lookup, StoreFault>> {
+        let size_of = |cid: &Cid| self.get(cid).map(|block| block.data().len() as u64);
+        wants.truncate(bounds.fitting(&wants, size_of));
         let found = wants.iter().map(|(cid, want)| self.find(cid, *want)).collect();
         async move { Ok(Lookup { found }) }.boxed()
     }
@@ -95,6 +107,7 @@ impl Store for Shelf {
         for block in &blocks {
             self.put(block);
         }
+        self.keeps.fetch_add(1, Ordering::Relaxed);
         async { Ok(()) }.boxed()
     }
 }

@@ -9,29 +9,18 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use ipfs::cid::Multihash;
-use ipfs::{Block, Cid, Codec};
+use ipfs::{Block, Cid};
 use libp2p_identity::PeerId;
 use node::bitswap::{
-    Action, Config, DisconnectReason, Engine, Found, Lookup, Message, Metrics, Presence,
-    ProtocolVersion, Received, SessionId, Ticket, WantFailure, WantType, wire,
+    Action, Config, DisconnectReason, Engine, Found, Lookup, LookupBounds, Message, Metrics,
+    Presence, ProtocolVersion, Received, SessionId, Ticket, WantFailure, WantType, wire,
 };
 use telemetry::metrics::Registry;
 
-/// A small generator of pseudo-random numbers, so that a seed names a run.
-pub(crate) struct Dice(u64);
+use crate::chance::{countdown, one_in};
 
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % sides.max(1)
-    }
-}
+pub(crate) use crate::chance::Dice;
+pub(crate) use crate::content::{blocks, cids};
 
 /// How a node treats what it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +84,12 @@ pub(crate) struct Node {
     pub(crate) keeps: bool,
     /// Whether its streams take what is sent.
     pub(crate) takes: bool,
+    /// How many of its next messages are lost after its stream took them.
+    pub(crate) lose: u32,
+    /// How many of its next messages its stream fails to take.
+    pub(crate) fail: u32,
+    /// Bytes that its largest lookup brought.
+    pub(crate) lookup_bytes_max: u64,
     /// Messages sent, and their longest.
     pub(crate) messages: u64,
     pub(crate) message_bytes_max: usize,
@@ -104,6 +99,7 @@ pub(crate) struct Node {
 enum Event {
     Arrive { from: usize, to: usize, connection: u64, content: Content },
     Sent { node: usize, to: usize, connection: u64 },
+    Failed { node: usize, to: usize, connection: u64 },
     LookedUp { node: usize, ticket: Ticket, lookup: Lookup },
 }
 
@@ -122,6 +118,9 @@ pub(crate) struct World {
     /// Whether messages travel as bytes.
     pub(crate) coded: bool,
     pub(crate) lookup_time: Duration,
+    /// Of how many messages one is lost, and one fails; with zero none is.
+    pub(crate) lose_one_in: u64,
+    pub(crate) fail_one_in: u64,
     wires: BTreeMap<(usize, usize), Wire>,
     events: BTreeMap<(Instant, u64), Event>,
     next_event: u64,
@@ -138,6 +137,8 @@ impl World {
             dice: Dice::new(seed),
             coded: true,
             lookup_time: Duration::from_micros(200),
+            lose_one_in: 0,
+            fail_one_in: 0,
             wires: BTreeMap::new(),
             events: BTreeMap::new(),
             next_event: 0,
@@ -147,6 +148,12 @@ impl World {
 
     pub(crate) fn add(&mut self) -> usize {
         self.add_with(Config::default(), Conduct::Honest)
+    }
+
+    /// The peer of a node of its own.
+    pub(crate) fn add_peer(&mut self) -> PeerId {
+        let node = self.add();
+        self.nodes[node].peer
     }
 
     pub(crate) fn add_conduct(&mut self, conduct: Conduct) -> usize {
@@ -169,6 +176,9 @@ impl World {
             plan: VecDeque::new(),
             keeps: true,
             takes: true,
+            lose: 0,
+            fail: 0,
+            lookup_bytes_max: 0,
             messages: 0,
             message_bytes_max: 0,
         });
@@ -303,6 +313,13 @@ impl World {
                     self.drain(node);
                 }
             }
+            Event::Failed { node, to, connection } => {
+                if self.wires.get(&(node, to)).is_some_and(|w| w.connection == connection) {
+                    let peer = self.nodes[to].peer;
+                    self.nodes[node].engine.send_failed(&peer, self.now);
+                    self.drain(node);
+                }
+            }
             Event::LookedUp { node, ticket, lookup } => {
                 self.nodes[node].engine.looked_up(ticket, lookup, self.now);
                 self.drain(node);
@@ -323,7 +340,6 @@ impl World {
                 full: message.full,
                 blocks: message.blocks,
                 presences: message.presences,
-                pending_bytes: message.pending_bytes,
                 ..Received::default()
             },
         };
@@ -377,6 +393,8 @@ impl World {
         sender.messages += 1;
         sender.message_bytes_max = sender.message_bytes_max.max(size);
         let takes = sender.takes;
+        let fails = countdown(&mut sender.fail) || one_in(&mut self.dice, self.fail_one_in);
+        let lost = countdown(&mut sender.lose) || one_in(&mut self.dice, self.lose_one_in);
         let jitter = self.jitter(from, to);
         let Some(wire) = self.wires.get_mut(&(from, to)) else {
             return;
@@ -389,8 +407,12 @@ impl World {
         }
         wire.last_arrival = arrival;
         let connection = wire.connection;
-        if takes {
+        if fails {
+            self.at(depart, Event::Failed { node: from, to, connection });
+        } else if takes {
             self.at(depart, Event::Sent { node: from, to, connection });
+        }
+        if takes && !fails && !lost {
             self.at(arrival, Event::Arrive { from, to, connection, content });
         }
     }
@@ -414,7 +436,9 @@ impl World {
                     let to = self.index_of(&peer);
                     self.send(node, to, message);
                 }
-                Action::Lookup { ticket, wants, .. } => self.look_up(node, ticket, &wants),
+                Action::Lookup { ticket, wants, bounds, .. } => {
+                    self.look_up(node, ticket, &wants, bounds);
+                }
                 Action::Deliver { session, block } => self.deliver(node, session, block),
                 Action::Failed { session, cid, why } => {
                     let now = self.now;
@@ -429,14 +453,29 @@ impl World {
         }
     }
 
-    fn look_up(&mut self, node: usize, ticket: Ticket, wants: &[(Cid, WantType)]) {
+    fn look_up(
+        &mut self,
+        node: usize,
+        ticket: Ticket,
+        wants: &[(Cid, WantType)],
+        bounds: LookupBounds,
+    ) {
         let store = &self.nodes[node].store;
+        let size_of = |cid: &Cid| store.get(cid.multihash()).map(|block| block.data().len() as u64);
+        let wants = &wants[..bounds.fitting(wants, size_of)];
         let find = |(cid, want_type): &(Cid, WantType)| match store.get(cid.multihash()) {
             None => Found::Missing,
-            Some(block) if *want_type == WantType::Have && block.data().len() > 1024 => Found::Have,
+            Some(block) if !bounds.is_sent(*want_type, block.data().len() as u64) => Found::Have,
             Some(block) => block.under(*cid).map_or(Found::Missing, Found::Block),
         };
         let lookup = Lookup { found: wants.iter().map(find).collect() };
+        let bytes = |found: &Found| match found {
+            Found::Block(block) => block.data().len() as u64,
+            Found::Have | Found::Missing => 0,
+        };
+        let sum: u64 = lookup.found.iter().map(bytes).sum();
+        let most = &mut self.nodes[node].lookup_bytes_max;
+        *most = sum.max(*most);
         let at = self.now + self.lookup_time;
         self.at(at, Event::LookedUp { node, ticket, lookup });
     }
@@ -474,19 +513,4 @@ fn peer_id(index: usize) -> PeerId {
     bytes[1] = 32;
     bytes[2..10].copy_from_slice(&(index as u64 + 1).to_be_bytes());
     PeerId::from_bytes(&bytes).expect("a sha2-256 peer id")
-}
-
-/// Distinct raw blocks of one size.
-pub(crate) fn blocks(count: usize, size: usize) -> Vec<Block> {
-    (0..count)
-        .map(|index| {
-            let mut data = BytesMut::zeroed(size.max(8));
-            data[..8].copy_from_slice(&(index as u64 + 1).to_be_bytes());
-            Block::of(Codec::Raw, data.freeze()).expect("a block within the limit")
-        })
-        .collect()
-}
-
-pub(crate) fn cids(blocks: &[Block]) -> Vec<Cid> {
-    blocks.iter().map(|block| *block.cid()).collect()
 }

@@ -30,8 +30,18 @@ struct Played {
 
 /// A world of random peers, some of them bad, and a fetch that runs while peers come and go.
 fn play(seed: u64) -> Played {
-    let mut dice = Dice::new(seed);
+    play_in(World::new(seed), seed)
+}
+
+/// The same where messages are lost and streams fail.
+fn play_lossy(seed: u64) -> Played {
     let mut world = World::new(seed);
+    (world.lose_one_in, world.fail_one_in) = (40, 40);
+    play_in(world, seed)
+}
+
+fn play_in(mut world: World, seed: u64) -> Played {
+    let mut dice = Dice::new(seed);
     let content = blocks(1 + dice.roll(150) as usize, 1 + dice.roll(40_000) as usize);
     let a = world.add();
     let others = 1 + dice.roll(6) as usize;
@@ -88,7 +98,9 @@ fn ends(world: &World) -> BTreeMap<(SessionId, Cid), u32> {
 
 #[test]
 fn every_want_ends_exactly_once_and_nothing_is_left_behind() {
-    for seed in 1..=SEEDS {
+    for (seed, play) in
+        (1..=SEEDS).flat_map(|seed| [(seed, play as fn(u64) -> _), (seed, play_lossy)])
+    {
         let Played { mut world, .. } = play(seed);
         assert_eq!(world.nodes[0].metrics.wants.get(), 0, "seed {seed}: a want never ended");
         let ends = ends(&world);
@@ -109,9 +121,9 @@ fn every_want_ends_exactly_once_and_nothing_is_left_behind() {
 }
 
 /// Of the blocks that a steady honest peer of some version had, how many came and did not come.
-fn found(seeds: u64, suits: impl Fn(ProtocolVersion) -> bool) -> (u64, Vec<String>) {
+fn found(play: fn(u64) -> Played, suits: impl Fn(ProtocolVersion) -> bool) -> (u64, Vec<String>) {
     let (mut came, mut missed) = (0, Vec::new());
-    for seed in 1..=seeds {
+    for seed in 1..=SEEDS {
         let Played { world, content, steady } = play(seed);
         let honest: Vec<_> = steady
             .iter()
@@ -135,15 +147,22 @@ fn found(seeds: u64, suits: impl Fn(ProtocolVersion) -> bool) -> (u64, Vec<Strin
 
 #[test]
 fn what_a_steady_honest_peer_has_is_found_however_bad_the_others_are() {
-    let (came, missed) = found(SEEDS, |version| version == ProtocolVersion::V1_2);
+    let (came, missed) = found(play, |version| version == ProtocolVersion::V1_2);
     assert!(missed.is_empty(), "{missed:?} never came");
     assert!(came > 1000, "only {came} blocks were there to be found");
 }
 
 #[test]
 fn what_a_steady_honest_peer_of_an_older_version_has_is_found_nearly_always() {
-    let (came, missed) = found(SEEDS, |version| version != ProtocolVersion::V1_2);
+    let (came, missed) = found(play, |version| version != ProtocolVersion::V1_2);
     assert!(missed.len() as u64 * 50 < came, "{missed:?} never came, {came} did");
+}
+
+#[test]
+fn what_a_steady_honest_peer_has_is_found_nearly_always_when_messages_are_lost() {
+    let (came, missed) = found(play_lossy, |version| version == ProtocolVersion::V1_2);
+    let lost = missed.len();
+    assert!(lost as u64 * 50 < came, "{lost} never came, {came} did");
 }
 
 #[test]

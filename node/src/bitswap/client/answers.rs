@@ -16,6 +16,9 @@ use crate::bitswap::peer::Probe;
 use crate::bitswap::wantlist::WantId;
 use crate::bitswap::wire::Presence;
 
+/// What a block that nobody asked for counts at least: an empty one costs as much as a short one.
+const UNSOLICITED_BYTES_MIN: u64 = 1024;
+
 impl Client {
     /// Takes a block from a peer.
     pub(in crate::bitswap) fn block(&mut self, from: &PeerId, block: &Block, now: Instant) {
@@ -51,10 +54,11 @@ impl Client {
             remote.in_flight = remote.in_flight.saturating_sub(asked.size);
             remote.pace.delivered(asked.mark, bytes, now);
             remote.wantlist.answered(id);
+            remote.unsolicited = remote.unsolicited.saturating_sub(bytes);
         } else {
             remote.pace.progressed(bytes, now);
             remote.wantlist.excuse(block_hash(want));
-            if let Some(probe) = remote.probes.remove(&id) {
+            if let Some(probe) = remote.probes.remove(id) {
                 self.timers.remove(&(probe.due, Timer::Probe(*from, id)));
                 remote.wantlist.answered(id);
             }
@@ -86,8 +90,7 @@ impl Client {
         let Some(remote) = self.peers.get_mut(from) else {
             return Arrival::Unsolicited;
         };
-        let probe = remote.probes.iter().find(|(_, probe)| probe.cid.multihash() == hash);
-        if let Some(id) = probe.map(|(id, _)| *id) {
+        if let Some(id) = remote.probes.find(hash) {
             self.probe_answered(from, id, Presence::Have, now);
             return Arrival::Duplicate;
         }
@@ -96,7 +99,7 @@ impl Client {
             return Arrival::Duplicate;
         }
         let before = remote.unsolicited;
-        remote.unsolicited += bytes;
+        remote.unsolicited += bytes.max(UNSOLICITED_BYTES_MIN);
         let limit = self.config.unsolicited_bytes_max.as_u64();
         if before <= limit && remote.unsolicited > limit {
             let why = DisconnectReason::Unsolicited;
@@ -118,17 +121,18 @@ impl Client {
         let Some(remote) = self.peers.get_mut(from) else {
             return;
         };
-        let probe = remote.probes.iter().find(|(_, probe)| *probe.cid == *cid);
-        if let Some(id) = probe.map(|(id, _)| *id) {
+        if let Some(id) = remote.probes.find(cid.multihash()) {
             self.probe_answered(from, id, presence, now);
-            return;
         }
+        // The same peer may have been asked for the block since it was probed, and the answer is then
+        // to both: two answers to one want are not to be expected.
         let Some(&id) = self.by_hash.get(cid.multihash()) else {
             return;
         };
         let owned = self.wants.get(&id).and_then(|want| want.asked);
         if let Some(asked) = owned.filter(|asked| asked.peer == *from)
             && presence == Presence::DontHave
+            && let Some(remote) = self.peers.get_mut(from)
         {
             remote.pace.answered(now.saturating_duration_since(asked.mark.at));
             self.denied(id, from, now);
@@ -181,7 +185,7 @@ impl Client {
     /// Ends a probe, with a CANCEL when the peer may still keep it.
     pub(super) fn end_probe(&mut self, peer: &PeerId, id: WantId, cancel: bool) -> Option<Probe> {
         let remote = self.peers.get_mut(peer)?;
-        let probe = remote.probes.remove(&id)?;
+        let probe = remote.probes.remove(id)?;
         self.timers.remove(&(probe.due, Timer::Probe(*peer, id)));
         if remote.asked.contains(&id) {
             return Some(probe);
@@ -213,6 +217,9 @@ impl Client {
         let Some(probe) = self.end_probe(peer, id, true) else {
             return;
         };
+        if let Some(remote) = self.peers.get_mut(peer) {
+            remote.pace.silent();
+        }
         let session = self.sessions.get_mut(&probe.session);
         if let Some(member) = session.and_then(|session| session.members.get_mut(peer)) {
             member.silent();
@@ -280,8 +287,27 @@ impl Client {
             self.move_on(id, home, now);
             self.check(id, give_up_at);
         } else {
+            self.repeat_when_quiet(id, owner, now);
             let again = now + self.config.answer_wait_first.max(RECHECK_MIN);
             self.check(id, again.min(give_up_at));
+        }
+    }
+
+    /// Says a want again to its only peer, once that has been quiet for half of the patience: the want
+    /// or its block was lost on the way, or the peer made room for others.
+    fn repeat_when_quiet(&mut self, id: WantId, owner: &PeerId, now: Instant) {
+        let want = self.wants.get_mut(&id);
+        let (Some(want), Some(remote)) = (want, self.peers.get_mut(owner)) else {
+            return;
+        };
+        let Some(asked) = want.asked.as_mut() else {
+            return;
+        };
+        let since = remote.pace.quiet_since(asked.repeated.unwrap_or(asked.mark.at));
+        if now >= since + self.config.give_up / 2 {
+            asked.repeated = Some(now);
+            remote.wantlist.repeat(id);
+            self.talk.insert(*owner);
         }
     }
 

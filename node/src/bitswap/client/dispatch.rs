@@ -97,7 +97,7 @@ impl Client {
             if tried || remote.muted || owner == Some(peer) {
                 continue;
             }
-            let rank = (member.rank(), remote.finish(size), member.order);
+            let rank = (member.rank(), remote.pace.silences(), remote.finish(size), member.order);
             if best.as_ref().is_none_or(|(least, _)| rank < *least) {
                 let room = remote.has_room(size, &self.config);
                 best = Some((rank, if room { Choice::Ask(*peer) } else { Choice::Wait }));
@@ -113,10 +113,9 @@ impl Client {
         let size = session.block_bytes();
         session.pending.remove(&id);
         let mark = remote.pace.mark(remote.in_flight, size, now);
-        want.asked = Some(Asked { peer, mark, size });
+        want.asked = Some(Asked { peer, mark, size, repeated: None });
         want.parked = None;
-        remote.in_flight += size;
-        remote.asked.insert(id);
+        remote.owes(id, size);
         remote.wantlist.want(id, Arc::clone(&want.cid), WantType::Block);
         let first = session.question.as_ref().is_some_and(|question| question.id == id);
         self.talk.insert(peer);
@@ -158,9 +157,31 @@ impl Client {
                 want.late.clear();
             }
             self.park_unless_placeable(id, session_id, now);
-        } else {
+        } else if !self.refill(session_id) {
             self.park(id, session_id, now);
         }
+    }
+
+    /// Takes connected peers into an open session that it has not tried yet, friends first and then
+    /// those that delivered before, while there is room or one of its members is of no use; returns
+    /// whether any was taken.
+    pub(super) fn refill(&mut self, session_id: SessionId) -> bool {
+        let Some(session) = self.sessions.get_mut(&session_id).filter(|session| session.open)
+        else {
+            return false;
+        };
+        let mut untried: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(peer, remote)| !remote.muted && !session.tried.contains(*peer))
+            .map(|(peer, remote)| (!self.friends.contains(peer), !remote.pace.is_proven(), *peer))
+            .collect();
+        untried.sort_unstable();
+        let mut added = false;
+        for (_, _, peer) in untried {
+            added |= session.add(peer, self.config.candidates_max);
+        }
+        added
     }
 
     /// Late peers of another session must not make a want spin in this one.
@@ -236,7 +257,7 @@ impl Client {
             let remote = self.peers.get(peer).filter(|remote| {
                 !remote.muted
                     && remote.version.has_presences()
-                    && !remote.probes.contains_key(&question.id)
+                    && !remote.probes.contains(question.id)
                     && !want.denied.contains(peer)
                     && !want.late.contains(peer)
             });

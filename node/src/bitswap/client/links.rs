@@ -37,8 +37,11 @@ impl Client {
             return;
         };
         self.talk.remove(peer);
+        for session in self.sessions.values_mut() {
+            session.tried.remove(peer);
+        }
         self.reassign(peer, remote.asked.iter().copied(), Rewant::Disconnected, now);
-        for (id, probe) in remote.probes {
+        for (id, probe) in remote.probes.into_all() {
             self.timers.remove(&(probe.due, Timer::Probe(*peer, id)));
             let session = self.sessions.get_mut(&probe.session);
             if let Some(member) = session.and_then(|session| session.members.get_mut(peer)) {
@@ -56,8 +59,9 @@ impl Client {
         remote.muted |= mute;
         remote.in_flight = 0;
         let asked = std::mem::take(&mut remote.asked);
+        // Taken back rather than forgotten: what the peer read of it may still be answered.
         for id in &asked {
-            remote.wantlist.answered(*id);
+            remote.wantlist.cancel(*id);
         }
         remote.wantlist.reset();
         self.talk.insert(*peer);
@@ -82,11 +86,14 @@ impl Client {
         if version.has_presences() {
             return;
         }
-        let unanswerable: Vec<WantId> = remote.probes.keys().copied().collect();
-        for id in unanswerable {
+        for id in remote.probes.ids() {
             let Some(probe) = self.end_probe(peer, id, true) else {
                 continue;
             };
+            let session = self.sessions.get_mut(&probe.session);
+            if let Some(member) = session.and_then(|session| session.members.get_mut(peer)) {
+                member.probed = false;
+            }
             self.probe(probe.session, now);
         }
     }

@@ -42,6 +42,8 @@ pub(super) struct Wanted {
     pub(super) want_type: WantType,
     pub(super) send_dont_have: bool,
     pub(super) state: State,
+    /// Whether the peer was told that the block is not here.
+    pub(super) denied: bool,
     /// Order of arrival.
     order: u64,
 }
@@ -54,6 +56,7 @@ impl Wanted {
             want_type: entry.want_type,
             send_dont_have: entry.send_dont_have,
             state: State::Queued,
+            denied: false,
             order,
         }
     }
@@ -61,6 +64,16 @@ impl Wanted {
     fn turn(&self) -> (Reverse<i32>, u64) {
         (Reverse(self.priority), self.order)
     }
+}
+
+/// The answers in a message that may yet be lost.
+#[derive(Debug, Default)]
+pub(super) struct InStream {
+    /// Bytes of its blocks.
+    pub(super) bytes: u64,
+    /// The wants that its blocks answer, unless they were cancelled since.
+    pub(super) wants: BTreeMap<Arc<Cid>, Wanted>,
+    pub(super) presences: Vec<(Cid, Presence)>,
 }
 
 /// A connected peer as one who wants.
@@ -76,8 +89,8 @@ pub(super) struct Guest {
     next_ready: u64,
     pub(super) ready_bytes: u64,
     pub(super) presences: VecDeque<(Cid, Presence)>,
-    /// Bytes of blocks in the message that the stream holds.
-    pub(super) in_stream: u64,
+    /// What the message has in it that the stream holds.
+    pub(super) in_stream: InStream,
     pub(super) looking: Option<Ticket>,
     /// Bytes that it may still have looked up in its turn.
     pub(super) credit: i64,
@@ -95,7 +108,7 @@ impl Default for Guest {
             next_ready: 0,
             ready_bytes: 0,
             presences: VecDeque::new(),
-            in_stream: 0,
+            in_stream: InStream::default(),
             looking: None,
             credit: 0,
             in_ring: false,
@@ -119,7 +132,7 @@ impl Guest {
 
     /// Bytes of blocks held for it.
     pub(super) fn held(&self) -> u64 {
-        self.ready_bytes + self.in_stream
+        self.ready_bytes + self.in_stream.bytes
     }
 
     pub(super) fn has_answers(&self) -> bool {
@@ -173,12 +186,8 @@ impl Guest {
         (*least < priority).then(|| Arc::clone(cid))
     }
 
-    /// Takes the most urgent wants for a lookup, while their expected bytes fit.
-    pub(super) fn take_queue(
-        &mut self,
-        max: usize,
-        bytes: u64,
-    ) -> (Vec<(Arc<Cid>, WantType)>, u64) {
+    /// Takes the most urgent wants for a lookup, about as many as will fit into so many bytes.
+    pub(super) fn take_queue(&mut self, max: usize, bytes: u64) -> Vec<(Arc<Cid>, WantType)> {
         let (mut batch, mut expected) = (Vec::new(), 0);
         while batch.len() < max && (batch.is_empty() || expected < bytes) {
             let Some((_, cid)) = self.queue.pop_first() else {
@@ -192,7 +201,7 @@ impl Guest {
                 batch.push((cid, want.want_type));
             }
         }
-        (batch, expected)
+        batch
     }
 
     pub(super) fn arrived(&mut self, cid: &Cid) {
@@ -209,6 +218,20 @@ impl Guest {
         }
     }
 
+    /// Has every want looked up once more whose block was not here before; returns them.
+    pub(super) fn recheck(&mut self) -> Vec<Arc<Cid>> {
+        for want in self.wants.values_mut() {
+            if let State::Looking { arrived } = &mut want.state {
+                *arrived = true;
+            }
+        }
+        let waiting: Vec<_> = std::mem::take(&mut self.waiting).into_values().collect();
+        for cid in &waiting {
+            self.requeue(cid);
+        }
+        waiting
+    }
+
     /// Puts a want that was looked up back into the queue.
     pub(super) fn requeue(&mut self, cid: &Cid) {
         if let Some(want) = self.wants.get_mut(cid) {
@@ -221,6 +244,7 @@ impl Guest {
     pub(super) fn wait(&mut self, cid: &Cid) {
         if let Some(want) = self.wants.get_mut(cid) {
             want.state = State::Waiting;
+            want.denied = true;
             self.waiting.insert(want.order, Arc::clone(&want.cid));
         }
     }
@@ -242,6 +266,21 @@ impl Guest {
         self.next_ready += 1;
     }
 
+    /// Puts back what was in a message that is lost; returns how many wants wait again.
+    pub(super) fn restore(&mut self, lost: InStream) -> usize {
+        let mut restored = 0;
+        for (cid, want) in lost.wants {
+            if !self.wants.contains_key(&cid) {
+                self.enqueue(Wanted { state: State::Queued, ..want });
+                restored += 1;
+            }
+        }
+        for presence in lost.presences.into_iter().rev() {
+            self.presences.push_front(presence);
+        }
+        restored
+    }
+
     /// Takes blocks for one message: at least one, and no more bytes than `limit` beyond it.
     pub(super) fn take_blocks(&mut self, limit: u64) -> (Vec<Block>, u64) {
         let (mut blocks, mut taken) = (Vec::new(), 0);
@@ -251,11 +290,14 @@ impl Guest {
                 break;
             }
             let (cid, block) = entry.remove();
-            self.wants.remove(&cid);
+            if let Some(want) = self.wants.remove(&cid) {
+                self.in_stream.wants.insert(cid, want);
+            }
             self.ready_bytes -= size;
             taken += size;
             blocks.push(block);
         }
+        self.in_stream.bytes = taken;
         (blocks, taken)
     }
 }

@@ -1,17 +1,18 @@
 //! Whose wants are looked up next, and what comes of it.
 //!
 //! Deficit round robin by bytes: a turn adds credit, a lookup spends what it brought, and a peer whose
-//! blocks turned out large waits until its credit has recovered. One lookup per peer at a time keeps
-//! the bytes that can arrive unasked to one batch.
+//! blocks turned out large waits until its credit has recovered. One lookup per peer is under way at a
+//! time, and it may bring no more bytes than were set aside for it.
 
 use std::sync::Arc;
 
 use ipfs::Cid;
+use ipfs::block::BLOCK_BYTES_MAX;
 use libp2p_identity::PeerId;
 
 use super::guest::State;
 use super::{Inquiry, Server};
-use crate::bitswap::action::{Action, Found, Lookup, Ticket};
+use crate::bitswap::action::{Action, Found, Lookup, LookupBounds, Ticket};
 use crate::bitswap::wire::{Presence, WantType};
 
 impl Server {
@@ -67,17 +68,26 @@ impl Server {
         };
         let room = self.config.serve_bytes_per_peer.as_u64().saturating_sub(guest.held());
         let max = self.config.lookup_batch_max.max(1);
-        let (wants, reserved) = guest.take_queue(max, bytes.min(room));
+        let bytes = bytes.min(room);
+        let wants = guest.take_queue(max, bytes);
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         guest.looking = Some(ticket);
+        // What it brings at most, whatever the peer's other blocks were like: one is always read.
+        let reserved = bytes.max(BLOCK_BYTES_MAX as u64);
         self.held += reserved;
         for (cid, _) in &wants {
             self.index(&peer, cid);
         }
         let asked = wants.iter().map(|(cid, want_type)| (**cid, *want_type)).collect();
         self.inquiries.insert(ticket, Inquiry { peer, wants, reserved });
-        self.out.push_back(Action::Lookup { ticket, peer, wants: asked });
+        let bounds = LookupBounds { bytes, have_bytes: self.config.have_block_bytes_max.as_u64() };
+        self.out.push_back(Action::Lookup { ticket, peer, wants: asked, bounds });
+    }
+
+    /// Whether anybody still waits for a lookup.
+    pub(in crate::bitswap) fn awaits(&self, ticket: Ticket) -> bool {
+        self.inquiries.contains_key(&ticket)
     }
 
     /// Takes the answer of a lookup.
@@ -128,7 +138,7 @@ impl Server {
                 self.present(peer, cid, Presence::Have);
             }
             Some(Found::Missing) if !arrived => self.missing(peer, cid, want.send_dont_have),
-            Some(Found::Have) if asked == WantType::Block => {
+            Some(Found::Have) if asked == WantType::Block && !arrived => {
                 self.missing(peer, cid, want.send_dont_have);
             }
             Some(Found::Have | Found::Missing) | None => {
@@ -141,7 +151,9 @@ impl Server {
 
     /// The block is not here: say so if asked to, and keep the want while there is room.
     fn missing(&mut self, peer: &PeerId, cid: &Arc<Cid>, send_dont_have: bool) {
-        if send_dont_have {
+        let denied =
+            self.guests.get(peer).and_then(|guest| guest.get(cid)).is_some_and(|w| w.denied);
+        if send_dont_have && !denied {
             self.present(peer, cid, Presence::DontHave);
         }
         if self.kept >= self.config.waiting_wants_max {

@@ -40,7 +40,6 @@ pub fn decode(message: Bytes) -> Result<Received, WireError> {
             (2, Value::Bytes(data)) => add_block(&mut received, &V0, data),
             (3, Value::Bytes(payload)) => read_payload(&mut received, payload)?,
             (4, Value::Bytes(presence)) => read_presence(&mut received, presence)?,
-            (5, Value::Varint(number)) => received.pending_bytes = to_int32(number),
             (_, Value::Varint(_) | Value::Bytes(_) | Value::Fixed) => {}
         }
     }

@@ -13,13 +13,19 @@ use libp2p::swarm::Swarm;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Room;
-use crate::bitswap::{Action, Engine, Lookup, SessionId, Ticket, WantFailure, WantType};
+use crate::bitswap::{
+    Account, Action, Engine, Found, Lookup, LookupBounds, SessionId, Ticket, WantFailure, WantType,
+};
 use crate::swarm::behaviour::Event;
 use crate::swarm::config::Config;
 use crate::swarm::handle::{Delivered, Gone, Reply};
 use crate::swarm::host::Host;
 use crate::swarm::metrics::{Metrics, level};
 use crate::swarm::store::{Store, StoreFault};
+
+/// Wants of sessions in one lookup, and the bytes that it may bring.
+const RECHECK_WANTS: usize = 256;
+const RECHECK_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The exchange of blocks, as the swarm's task sees it.
 pub(super) struct Exchange {
@@ -31,6 +37,7 @@ pub(super) struct Exchange {
     waiters: HashMap<(SessionId, Cid), Vec<Reply>>,
     lookups: Lookups,
     storing: Storing,
+    rechecking: Recheck,
     ended: mpsc::Sender<Done>,
     ends: mpsc::Receiver<Done>,
 }
@@ -38,9 +45,16 @@ pub(super) struct Exchange {
 /// Lookups for the wants of peers: some in tasks, the others in line. The engine has one under way
 /// per peer, so the line is no longer than there are peers.
 struct Lookups {
-    line: VecDeque<(Ticket, Vec<(Cid, WantType)>)>,
+    line: VecDeque<Query>,
     running: usize,
     running_max: usize,
+}
+
+/// One lookup.
+struct Query {
+    ticket: Ticket,
+    wants: Vec<(Cid, WantType)>,
+    bounds: LookupBounds,
 }
 
 /// Blocks on their way to the store: one batch in a task, the others waiting for the next.
@@ -51,11 +65,22 @@ struct Storing {
     bytes_max: u64,
 }
 
+/// Whether the wants of sessions are being looked up in the store, and have to be once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recheck {
+    Idle,
+    Running,
+    Again,
+}
+
 /// Work outside of the swarm's task that ended.
 #[derive(Debug)]
 pub(super) enum Done {
     LookedUp(Ticket, Result<Lookup, StoreFault>),
     Stored(Vec<(SessionId, Block)>, Result<(), StoreFault>),
+    /// Blocks that sessions want and the store has.
+    Here(Vec<Block>),
+    Rechecked,
 }
 
 impl Exchange {
@@ -63,7 +88,7 @@ impl Exchange {
         let running_max = config.lookups_max.max(1);
         let bytes_max = config.storing_bytes_max.as_u64().max(1);
         // Room for every task that can be running, so that none waits to say that it ended.
-        let (ended, ends) = mpsc::channel(running_max + 1);
+        let (ended, ends) = mpsc::channel(running_max + 2);
         Self {
             engine,
             store: room.store.clone(),
@@ -73,6 +98,7 @@ impl Exchange {
             waiters: HashMap::new(),
             lookups: Lookups { line: VecDeque::new(), running: 0, running_max },
             storing: Storing { waiting: Vec::new(), busy: false, bytes: 0, bytes_max },
+            rechecking: Recheck::Idle,
             ended,
             ends,
         }
@@ -85,8 +111,8 @@ impl Exchange {
                 Action::Send { peer, message } => {
                     swarm.behaviour_mut().bitswap.send(peer, message);
                 }
-                Action::Lookup { ticket, wants, .. } => {
-                    self.lookups.line.push_back((ticket, wants))
+                Action::Lookup { ticket, wants, bounds, .. } => {
+                    self.lookups.line.push_back(Query { ticket, wants, bounds });
                 }
                 Action::Deliver { session, block } => {
                     self.storing.bytes += block.data().len() as u64;
@@ -121,8 +147,8 @@ impl Exchange {
         self.peers.len()
     }
 
-    pub(super) fn has_peer(&self, peer: &PeerId) -> bool {
-        self.peers.contains(peer)
+    pub(super) fn account(&self, peer: &PeerId) -> Option<Account> {
+        self.engine.account(peer)
     }
 
     pub(super) fn event(&mut self, event: Event) {
@@ -141,6 +167,7 @@ impl Exchange {
             Event::Received(peer, message) => self.engine.received(&peer, *message, now),
             Event::Sent(peer) => self.engine.sent(&peer, now),
             Event::SendFailed(peer) => self.engine.send_failed(&peer, now),
+            Event::Lost(peer) => self.engine.stream_lost(&peer, now),
         }
     }
 
@@ -156,6 +183,10 @@ impl Exchange {
     }
 
     pub(super) fn want(&mut self, session: SessionId, cid: Cid, reply: Reply) {
+        // Whoever left before its command was read has taken the want back already.
+        if reply.is_closed() {
+            return;
+        }
         let waiters = self.waiters.entry((session, cid)).or_default();
         let first = waiters.is_empty();
         waiters.push(reply);
@@ -189,7 +220,15 @@ impl Exchange {
         self.ends.recv().await.expect("this end holds a sender")
     }
 
-    pub(super) fn finish(&mut self, done: Done) {
+    /// Takes work that ended, and what ended beside it.
+    pub(super) fn finish_all(&mut self, first: Done) {
+        self.finish(first);
+        while let Ok(done) = self.ends.try_recv() {
+            self.finish(done);
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
         match done {
             Done::LookedUp(ticket, found) => {
                 self.lookups.running -= 1;
@@ -201,7 +240,31 @@ impl Exchange {
                 self.engine.looked_up(ticket, found, Instant::now());
             }
             Done::Stored(batch, result) => self.stored(batch, result),
+            Done::Here(blocks) => self.engine.have_locally(&blocks, Instant::now()),
+            Done::Rechecked => {
+                if std::mem::replace(&mut self.rechecking, Recheck::Idle) == Recheck::Again {
+                    self.recheck();
+                }
+            }
         }
+    }
+
+    /// Blocks came to the store that did not come through here: who waits for them gets them.
+    pub(super) fn recheck(&mut self) {
+        if self.rechecking != Recheck::Idle {
+            self.rechecking = Recheck::Again;
+            return;
+        }
+        let wanted = self.engine.recheck(Instant::now());
+        if wanted.is_empty() {
+            return;
+        }
+        self.rechecking = Recheck::Running;
+        let (store, ended) = (self.store.clone(), self.ended.clone());
+        drop(self.tasks.spawn("bitswap recheck", async move {
+            find_wanted(&*store, &ended, &wanted).await;
+            ended.send(Done::Rechecked).await.ok();
+        }));
     }
 
     fn stored(&mut self, batch: Vec<(SessionId, Block)>, result: Result<(), StoreFault>) {
@@ -235,9 +298,15 @@ impl Exchange {
 
     fn look_up(&mut self) {
         while self.lookups.running < self.lookups.running_max {
-            let Some((ticket, wants)) = self.lookups.line.pop_front() else { return };
+            let Some(Query { ticket, wants, bounds }) = self.lookups.line.pop_front() else {
+                return;
+            };
+            // The peer may have left while it stood in line.
+            if !self.engine.awaits(ticket) {
+                continue;
+            }
             self.lookups.running += 1;
-            let (found, ended) = (self.store.look_up(wants), self.ended.clone());
+            let (found, ended) = (self.store.look_up(wants, bounds), self.ended.clone());
             drop(self.tasks.spawn("bitswap lookup", async move {
                 let found = found.await;
                 // Without the swarm's task nobody asks.
@@ -259,5 +328,24 @@ impl Exchange {
             let kept = kept.await;
             ended.send(Done::Stored(batch, kept)).await.ok();
         }));
+    }
+}
+
+/// Gives the swarm's task those blocks that the store has.
+async fn find_wanted(store: &dyn Store, ended: &mpsc::Sender<Done>, wanted: &[Cid]) {
+    let bounds = LookupBounds { bytes: RECHECK_BYTES, have_bytes: 0 };
+    let mut rest = wanted;
+    while !rest.is_empty() {
+        let batch = rest.iter().take(RECHECK_WANTS).map(|cid| (*cid, WantType::Block)).collect();
+        let Ok(Lookup { found }) = store.look_up(batch, bounds).await else { return };
+        rest = &rest[found.len().clamp(1, rest.len())..];
+        let here = found.into_iter().filter_map(|found| match found {
+            Found::Block(block) => Some(block),
+            Found::Have | Found::Missing => None,
+        });
+        let here: Vec<Block> = here.collect();
+        if !here.is_empty() && ended.send(Done::Here(here)).await.is_err() {
+            return;
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Reads length-delimited messages from a stream that a peer opened.
 //!
 //! The announced length is judged before a byte of the message is buffered, and it is reserved from
-//! what the connection may hold, so that many streams cannot hold more than one could.
+//! what the connection may hold, so that many streams cannot hold more than one could; and then from
+//! what all connections may hold, so that neither can many peers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use libp2p::swarm::Stream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::Settings;
@@ -27,18 +28,26 @@ const CLOSE_WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Limits {
     bytes: Semaphore,
-    idle: Duration,
-    message: Duration,
+    settings: Arc<Settings>,
+}
+
+/// A budget of bytes that fits one message at least.
+pub(super) fn budget(bytes: u64) -> Semaphore {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    Semaphore::new(bytes.clamp(MESSAGE_BYTES_MAX, u32::MAX as usize))
 }
 
 impl Limits {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let bytes = settings.inbound_bytes_max.clamp(MESSAGE_BYTES_MAX, u32::MAX as usize);
-        Self {
-            bytes: Semaphore::new(bytes),
-            idle: settings.inbound_idle,
-            message: settings.message_read_max,
-        }
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self { bytes: budget(settings.inbound_bytes_max), settings }
+    }
+
+    /// Waits until a message of this size may be held, by this connection and by all.
+    async fn reserve(&self, size: usize) -> (SemaphorePermit<'_>, SemaphorePermit<'_>) {
+        let size = u32::try_from(size).expect("a message has at most 4 MiB");
+        let own = self.bytes.acquire_many(size).await.expect("it is never closed");
+        let shared = self.settings.inbound_bytes.acquire_many(size).await;
+        (own, shared.expect("it is never closed"))
     }
 }
 
@@ -69,7 +78,7 @@ pub(super) fn read(stream: Stream, limits: Arc<Limits>) -> BoxFuture<'static, Re
 
 async fn message(stream: &mut Stream, limits: &Limits) -> Result<Received, StreamEnd> {
     let mut first = [0];
-    let read = timeout(limits.idle, stream.read(&mut first)).await;
+    let read = timeout(limits.settings.inbound_idle, stream.read(&mut first)).await;
     match read.map_err(|_| StreamEnd::Idle)? {
         Ok(0) => return Err(StreamEnd::Finished),
         Ok(_) => {}
@@ -77,13 +86,11 @@ async fn message(stream: &mut Stream, limits: &Limits) -> Result<Received, Strea
     }
     let rest = async {
         let size = frame_len(stream, first[0]).await?;
-        let reserve = u32::try_from(size).expect("a message has at most 4 MiB");
-        let _held =
-            limits.bytes.acquire_many(reserve).await.expect("the semaphore is never closed");
+        let _held = limits.reserve(size).await;
         let body = body(stream, size).await?;
         wire::decode(body).map_err(|_| StreamEnd::Malformed)
     };
-    timeout(limits.message, rest).await.map_err(|_| StreamEnd::Slow)?
+    timeout(limits.settings.message_read_max, rest).await.map_err(|_| StreamEnd::Slow)?
 }
 
 /// Reads the length prefix, of which the first byte is there. It is read byte by byte, so that
@@ -111,4 +118,29 @@ async fn body(stream: &mut Stream, size: usize) -> Result<Bytes, StreamEnd> {
         stream.read_exact(&mut body[FIRST_BYTES..]).await.map_err(|_| StreamEnd::Broken)?;
     }
     Ok(body.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytesize::ByteSize;
+    use futures::FutureExt;
+    use telemetry::metrics::Registry;
+
+    use super::*;
+    use crate::swarm::config::Config;
+    use crate::swarm::metrics::Metrics;
+
+    #[test]
+    fn many_connections_hold_no_more_together_than_all_may() {
+        let config = Config {
+            inbound_bytes_max: ByteSize::mib(16),
+            inbound_bytes_total: ByteSize::mib(20),
+            ..Config::default()
+        };
+        let settings = Arc::new(Settings::new(&config, Metrics::new(&Registry::new())));
+        let connections: Vec<_> = (0..25).map(|_| Limits::new(settings.clone())).collect();
+        let reserve = |limits| Limits::reserve(limits, MESSAGE_BYTES_MAX).now_or_never();
+        let held: Vec<_> = connections.iter().filter_map(reserve).collect();
+        assert_eq!(held.len(), 5, "of 4 MiB each");
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::future::BoxFuture;
-use futures::{AsyncRead, AsyncWriteExt, FutureExt};
+use futures::{AsyncRead, AsyncWrite, AsyncWriteExt, FutureExt};
 use libp2p::swarm::Stream;
 use tokio::time::{Instant, Sleep, timeout};
 
@@ -31,8 +31,10 @@ pub(super) enum Turn {
     Open,
     /// The message left.
     Sent,
-    /// The message is lost, or one before it was.
+    /// The message is lost.
     Failed,
+    /// The stream broke with messages in it that the peer may never have read.
+    Lost,
 }
 
 /// Our stream to the peer.
@@ -42,8 +44,8 @@ pub(super) struct Outbound {
     state: State,
     /// A stream that fell silent, on its way to be closed.
     closing: Option<BoxFuture<'static, ()>>,
-    /// Whether the stream broke with messages that the peer may never have read.
-    broken: bool,
+    /// Whether no stream could be opened for the message that waits.
+    refused: bool,
 }
 
 /// An open stream with nothing to send.
@@ -62,7 +64,7 @@ enum State {
 
 impl Outbound {
     pub(super) fn new(idle: Duration) -> Self {
-        Self { idle, waiting: None, state: State::Closed, closing: None, broken: false }
+        Self { idle, waiting: None, state: State::Closed, closing: None, refused: false }
     }
 
     /// Whether a message waits or is being written.
@@ -73,10 +75,9 @@ impl Outbound {
     /// Takes a message to send.
     ///
     /// # Errors
-    /// Returns it when another one has not left, or when the stream broke since the last one: what
-    /// the peer has read is unknown then, so the message would build on sand.
+    /// Returns it when another one has not left.
     pub(super) fn put(&mut self, message: Message) -> Result<(), Box<Message>> {
-        if self.is_busy() || std::mem::take(&mut self.broken) {
+        if self.is_busy() {
             return Err(Box::new(message));
         }
         self.waiting = Some(message);
@@ -90,7 +91,7 @@ impl Outbound {
 
     pub(super) fn not_opened(&mut self) {
         self.state = State::Closed;
-        self.broken = true;
+        self.refused = true;
     }
 
     fn open(&self, stream: Stream, version: ProtocolVersion) -> State {
@@ -107,7 +108,7 @@ impl Outbound {
         }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed if self.waiting.is_none() => None,
-            State::Closed if std::mem::take(&mut self.broken) => {
+            State::Closed if std::mem::take(&mut self.refused) => {
                 self.waiting = None;
                 Some(Turn::Failed)
             }
@@ -147,19 +148,21 @@ impl Outbound {
     fn poll_silent(&mut self, cx: &mut Context<'_>, mut open: Silent) -> Option<Turn> {
         let mut stray = [0; 64];
         let mut ended = open.until.poll_unpin(cx).is_ready();
-        for _ in 0..STRAY_READS_MAX {
+        for read in 1..=STRAY_READS_MAX {
             match Pin::new(&mut open.stream).poll_read(cx, &mut stray) {
                 Poll::Pending => break,
+                Poll::Ready(Ok(0)) if was_reset(cx, &mut open.stream) => return Some(Turn::Lost),
                 // The peer is done with this stream; the next message opens another.
                 Poll::Ready(Ok(0)) => {
                     ended = true;
                     break;
                 }
+                // Others of this connection have their turn before the rest is read.
+                Poll::Ready(Ok(_)) if read == STRAY_READS_MAX => cx.waker().wake_by_ref(),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "bitswap stream broke while it was silent");
-                    self.broken = true;
-                    return None;
+                    return Some(Turn::Lost);
                 }
             }
         }
@@ -173,6 +176,12 @@ impl Outbound {
         }
         None
     }
+}
+
+/// Whether a stream that reads as ended was reset by the peer. Yamux shows both as an end, but takes
+/// no more writes only after a reset; a peer that merely has nothing to say still reads.
+fn was_reset(cx: &mut Context<'_>, stream: &mut Stream) -> bool {
+    matches!(Pin::new(stream).poll_write(cx, &[]), Poll::Ready(Err(_)))
 }
 
 /// Writes one message. Blocks go out of their own buffers; only small pieces are gathered.
