@@ -34,11 +34,13 @@ pub struct Config {
     /// Longest time without a byte from the sender before the import is given up. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
     pub idle_timeout: Duration,
+    /// Most blocks of one import; each takes about 115 bytes of memory until the end. Default 8 Mi.
+    pub blocks_max: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { idle_timeout: Duration::from_secs(60) }
+        Self { idle_timeout: Duration::from_secs(60), blocks_max: 8 * 1024 * 1024 }
     }
 }
 
@@ -51,6 +53,9 @@ pub enum ImportError {
     /// The CAR names a root that is neither in it nor in the store.
     #[error("the CAR does not hold the block of its root {0}")]
     NoRoot(Cid),
+    /// More blocks than one import may have.
+    #[error("the import has more than {0} blocks: split it, or raise import.blocks_max")]
+    TooMany(u64),
     /// A block of our own making is over the limit, which profiles rule out.
     #[error(transparent)]
     Block(#[from] BlockError),
@@ -115,7 +120,12 @@ where
     B::Error: std::fmt::Display,
 {
     let mut frames = Frames { body, idle: config.idle_timeout };
-    let mut sink = Sink { import: store.import(), sums: Sums::default(), told: Instant::now() };
+    let mut sink = Sink {
+        import: store.import(),
+        sums: Sums::default(),
+        blocks_max: config.blocks_max,
+        told: Instant::now(),
+    };
     let roots = match kind {
         Kind::Car => car(&mut frames, tasks, &mut sink, &mut progress).await?,
         Kind::File(profile) => {
@@ -163,6 +173,7 @@ where
 struct Sink {
     import: Import,
     sums: Sums,
+    blocks_max: u64,
     told: Instant,
 }
 
@@ -177,6 +188,9 @@ impl Sink {
     ) -> Result<(), ImportError> {
         for block in blocks {
             self.sums.blocks += 1;
+            if self.sums.blocks > self.blocks_max {
+                return Err(ImportError::TooMany(self.blocks_max));
+            }
             self.sums.bytes += block.data().len() as u64;
             self.import.put(block).await?;
         }

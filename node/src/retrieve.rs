@@ -131,13 +131,16 @@ impl Retrieve {
         if let Some(block) = Block::inline(*cid) {
             return Ok(Fetched { block, source: Source::Store, stored: true });
         }
-        if let Some(block) = self.0.store.get(*cid).await.map_err(RetrieveError::store)? {
+        let started = Instant::now();
+        // A disk that hangs has no more time than a peer.
+        let reading = timeout_at(asked.deadline.into(), self.0.store.get(*cid));
+        let Ok(read) = reading.await else { return Err(self.out_of_time(started)) };
+        if let Some(block) = read.map_err(RetrieveError::store)? {
             return Ok(Fetched { block, source: Source::Store, stored: true });
         }
         if asked.local_only {
             return Err(RetrieveError::NotLocal);
         }
-        let started = Instant::now();
         let flight = self.0.flights.join(cid, || self.fly(*cid, asked.root.unwrap_or(*cid)));
         let Ok(landed) = timeout_at(asked.deadline.into(), flight.landed()).await else {
             return Err(self.out_of_time(started));

@@ -220,7 +220,9 @@ impl Image {
     fn database(&mut self) -> Result<&Database, redb::Error> {
         if self.database.is_none() {
             let opened = Database::builder().set_cache_size(CACHE_BYTES).create(&self.path)?;
-            let making = opened.begin_write()?;
+            let mut making = opened.begin_write()?;
+            // Without it this commit would throw away what spares the next opening a full repair.
+            making.set_quick_repair(true);
             making.open_table(BLOCKS)?;
             making.open_table(MARKS)?;
             making.commit()?;
