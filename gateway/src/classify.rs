@@ -16,7 +16,7 @@ mod range;
 pub(crate) use conditional::etag_matches;
 pub use hosts::{AnyHost, Config, Site};
 pub(crate) use hosts::{Hosts, Place, SiteRoot};
-pub(crate) use range::{ByteRange, RangeError, entity_bytes};
+pub(crate) use range::{ByteRange, RangeError};
 
 use crate::outcome::{Form, Traffic};
 

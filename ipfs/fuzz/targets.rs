@@ -161,8 +161,12 @@ pub(crate) fn dag(bytes: &[u8]) {
         }
     }
     for range in ["0:0", "1:6", "-4:*", "0:*", "3:9223372036854775807"] {
-        let range = EntityBytes::parse(range).expect("well-formed");
-        walk(Walk::file(&root, Some(range)), Some(range), get);
+        let bytes = Some(EntityBytes::parse(range).expect("well-formed"));
+        let options = CarOptions { scope: DagScope::Entity, bytes, ..CarOptions::default() };
+        walk(Walk::new(&root, &options), None, get);
+    }
+    for range in [0..1, 1..7, 3..u64::MAX, u64::MAX - 1..u64::MAX] {
+        walk(Walk::file(&root, Some(range.clone())), Some(range), get);
     }
 }
 
@@ -183,14 +187,14 @@ fn list(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
     let Some(mut listing) = get(root).and_then(|block| Listing::new(&block).ok()) else { return };
     for _ in 0..STEPS_MAX {
         while listing.next_entry().is_some() {}
-        let Some(shard) = listing.wanted(1).next().and_then(&get) else { return };
+        let Some(shard) = listing.need().and_then(&get) else { return };
         if listing.feed(&shard).is_err() {
             return;
         }
     }
 }
 
-fn walk(mut walk: Walk, range: Option<EntityBytes>, get: impl Fn(Cid) -> Option<Block>) {
+fn walk(mut walk: Walk, range: Option<Range<u64>>, get: impl Fn(Cid) -> Option<Block>) {
     let mut given = 0;
     for _ in 0..STEPS_MAX {
         let ahead: Vec<Cid> = walk.wanted(4).collect();
@@ -200,7 +204,7 @@ fn walk(mut walk: Walk, range: Option<EntityBytes>, get: impl Fn(Cid) -> Option<
         let Some(block) = walk.front().and_then(&get) else { return };
         let Ok(visit) = walk.feed(block) else { return };
         given += visit.content.len() as u64;
-        if let Some(Ok(Range { start, end })) = range.map(|range| range.within(u64::MAX)) {
+        if let Some(Range { start, end }) = range {
             assert!(given <= end - start, "{given} bytes of {start}..{end}");
         }
     }
