@@ -113,11 +113,11 @@ pub(crate) fn words(bytes: &[u8]) {
         let again = ContentPath::parse(&path.encoded()).expect("written by ourselves");
         assert_eq!(again.encoded(), path.encoded());
     }
-    for wanted in [Wanted::from_query(text), Wanted::from_accept(text)].into_iter().flatten() {
-        let options = wanted.car();
-        let again = Wanted::from_query(&options.query()).expect("written by ourselves");
+    for wanted in [Wanted::from_query(text), Wanted::from_accept(text)] {
+        let Ok(options) = wanted.car() else { continue };
+        let again = Wanted::from_query(&options.query()).car().expect("written by ourselves");
         // Another gateway is always asked for depth first order.
-        assert_eq!(again.car(), CarOptions { order: Order::Dfs, ..options });
+        assert_eq!(again, CarOptions { order: Order::Dfs, ..options });
     }
     if let Ok(range) = EntityBytes::parse(text) {
         for size in [0, 1, 1000, u64::MAX] {

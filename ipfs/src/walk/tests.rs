@@ -131,6 +131,18 @@ fn scope_block_is_one_block_and_entity_of_a_directory_is_its_listing() {
 }
 
 #[test]
+fn range_of_what_is_no_file_is_ignored() {
+    let mut shelf = Shelf::default();
+    let directory = shelf.directory(&[]);
+    let cbor = shelf.put(Codec::DagCbor, &[0xa0]);
+    let options =
+        CarOptions { scope: DagScope::Entity, bytes: bytes(5, 9), ..CarOptions::default() };
+    for root in [directory, cbor] {
+        assert_eq!(shelf.run(Walk::new(&root, &options)).expect("one block").len(), 1);
+    }
+}
+
+#[test]
 fn early_blocks_widen_the_view_and_keep_the_order() {
     let mut shelf = Shelf::default();
     let root = small_file(&mut shelf);
