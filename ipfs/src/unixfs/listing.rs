@@ -131,7 +131,7 @@ mod tests {
         for i in 0..count {
             directory.add(Entry { name: format!("entry-{i:06}"), cid, tsize: i as u64 });
         }
-        let imported = directory.finish();
+        let imported = directory.finish().expect("no two hashes are the same");
         (imported.cid, imported.blocks.into_iter().map(|block| (*block.cid(), block)).collect())
     }
 

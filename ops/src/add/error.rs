@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 use ipfs::car::CarError;
+use ipfs::unixfs::import::Collision;
 
 use crate::client::ClientError;
 use crate::fleet::FleetError;
@@ -41,6 +42,9 @@ pub(crate) enum AddError {
     /// Two paths would have the same name in one folder.
     #[error("two paths are named {0:?}; add them one by one, or rename one")]
     NameTaken(String),
+    /// A folder that is too large for one block has two names that cannot be in it together.
+    #[error("{0}, so one folder of this size cannot hold both; nothing was added: rename one")]
+    SameHash(#[from] Collision),
     /// A path has no name of its own.
     #[error("{} has no name; give one with --name", .0.display())]
     NoName(PathBuf),
@@ -124,6 +128,7 @@ impl AddError {
             | AddError::Changed(_)
             | AddError::Read { .. }
             | AddError::Car { .. }
+            | AddError::SameHash(_)
             | AddError::NoRoots(_) => Exit::Input,
             AddError::NameTaken(_)
             | AddError::NoName(_)
@@ -220,6 +225,14 @@ mod tests {
         };
         assert!(error.to_string().ends_with("with --data on another disk"), "{error}");
         assert_eq!(error.exit(), Exit::Refused);
+    }
+
+    #[test]
+    fn names_with_the_same_hash_are_both_named() {
+        let error = AddError::from(Collision { first: "a".into(), second: "b".into() });
+        let text = "names \"a\" and \"b\" have the same hash, so one folder of this size cannot hold both; nothing was added: rename one";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(error.exit(), Exit::Input);
     }
 
     #[test]
