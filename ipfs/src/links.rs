@@ -170,6 +170,28 @@ mod tests {
     }
 
     #[test]
+    fn no_link_is_read_behind_the_one_that_is_enough() {
+        let inline = [1, 0x55, 0, 0];
+        let cbor = [&[0x84][..], &[&[0xd8, 42, 0x45, 0][..], &inline].concat().repeat(4)].concat();
+        let link = dag_pb::Link {
+            cid: Cid::from_bytes(&inline).expect("an identity CID"),
+            name: Bytes::new(),
+            tsize: 0,
+        };
+        let pb = dag_pb::encode(&dag_pb::Node { links: vec![link; 4], data: None });
+        for (codec, bytes) in [(Codec::DagCbor, cbor), (Codec::DagPb, pb)] {
+            let block = Block::of(codec, bytes.into()).expect("small");
+            let mut given = 0;
+            let read = each(&block, |_| {
+                given += 1;
+                if given < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            assert!(read.is_ok());
+            assert_eq!((given, of(&block).expect("well formed").len()), (2, 4));
+        }
+    }
+
+    #[test]
     fn codec_without_a_reader_is_not_a_leaf() {
         let block = Block::of(Codec::DagJson, Bytes::from_static(b"{}")).expect("small");
         assert!(matches!(of(&block), Err(LinksError::Codec(0x0129))));

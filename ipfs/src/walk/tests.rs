@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dag_pb::{Link, Node};
+use crate::dag_pb::{self, Link, Node};
+use crate::unixfs::{Meta, hamt};
 
 /// Blocks by CID, as a driver would have them.
 #[derive(Default)]
