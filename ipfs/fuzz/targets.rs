@@ -10,11 +10,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use ipfs::car::{self, CarError, Section};
 use ipfs::path::ContentPath;
-use ipfs::resolve::Resolve;
+use ipfs::resolve::{Resolve, TerminalKind};
 use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
 use ipfs::unixfs::Meta;
 use ipfs::unixfs::listing::Listing;
-use ipfs::walk::Walk;
+use ipfs::walk::{UNIXFS_DEPTH_MAX, Walk};
 use ipfs::{Block, Cid, Codec, dag_pb, links};
 
 /// Steps after which a walk is stopped: a small DAG may well have endless paths through it.
@@ -132,7 +132,8 @@ pub(crate) fn words(bytes: &[u8]) {
 }
 
 /// DAGs: whatever the blocks say, paths, listings and walks end or are refused, and a walk of a
-/// file gives no byte outside of what was asked.
+/// file gives no byte outside of what was asked. Neither a file nor a listing leads on and on to
+/// nothing.
 ///
 /// The input is a row of blocks, each behind two bytes of length. A block names an earlier one by
 /// the 36 bytes of its CID, which the seeds have and mutations keep.
@@ -165,9 +166,17 @@ pub(crate) fn dag(bytes: &[u8]) {
         let options = CarOptions { scope: DagScope::Entity, bytes, ..CarOptions::default() };
         walk(Walk::new(&root, &options), None, get);
     }
-    for range in [0..1, 1..7, 3..u64::MAX, u64::MAX - 1..u64::MAX] {
-        walk(Walk::file(&root, Some(range.clone())), Some(range), get);
+    if is_file(root, get) {
+        for range in [0..1, 1..7, 3..u64::MAX, u64::MAX - 1..u64::MAX] {
+            walk(Walk::file(&root, Some(range.clone())), Some(range), get);
+        }
     }
+}
+
+fn is_file(root: Cid, get: impl Fn(Cid) -> Option<Block>) -> bool {
+    let terminal = get(root).map(|block| Resolve::new(root, Vec::new()).feed(block));
+    let Some(Ok(Some(terminal))) = terminal else { return false };
+    matches!(terminal.kind, TerminalKind::File { .. })
 }
 
 fn follow(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
@@ -185,8 +194,13 @@ fn follow(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
 
 fn list(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
     let Some(mut listing) = get(root).and_then(|block| Listing::new(&block).ok()) else { return };
+    let mut idle = 0;
     for _ in 0..STEPS_MAX {
-        while listing.next_entry().is_some() {}
+        while listing.next_entry().is_some() {
+            idle = 0;
+        }
+        idle += 1;
+        assert!(idle <= u64::BITS / 3 + 1, "a shard at each level leads to an entry");
         let Some(shard) = listing.need().and_then(&get) else { return };
         if listing.feed(&shard).is_err() {
             return;
@@ -195,7 +209,7 @@ fn list(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
 }
 
 fn walk(mut walk: Walk, range: Option<Range<u64>>, get: impl Fn(Cid) -> Option<Block>) {
-    let mut given = 0;
+    let (mut given, mut idle) = (0, 0);
     for _ in 0..STEPS_MAX {
         let ahead: Vec<Cid> = walk.wanted(4).collect();
         for block in ahead.into_iter().skip(1).filter_map(&get) {
@@ -204,7 +218,9 @@ fn walk(mut walk: Walk, range: Option<Range<u64>>, get: impl Fn(Cid) -> Option<B
         let Some(block) = walk.front().and_then(&get) else { return };
         let Ok(visit) = walk.feed(block) else { return };
         given += visit.content.len() as u64;
+        idle = if visit.content.is_empty() { idle + 1 } else { 0 };
         if let Some(Range { start, end }) = range {
+            assert!(idle <= UNIXFS_DEPTH_MAX, "a block at each level leads to a byte");
             assert!(given <= end - start, "{given} bytes of {start}..{end}");
         }
     }

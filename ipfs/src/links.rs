@@ -39,9 +39,11 @@ pub fn each(block: &Block, mut take: impl FnMut(Cid) -> ControlFlow<()>) -> Resu
     match block.cid().codec() {
         Codec::Raw | Codec::Cbor | Codec::Json | Codec::Libp2pKey => Ok(()),
         Codec::DagPb => {
-            let mut links = dag_pb::view(block.data())?.links();
-            // Breaking off is no error: the caller knows that it did.
-            let _ = links.try_for_each(|link| take(link.cid));
+            for link in dag_pb::view(block.data())?.links() {
+                if take(link.cid).is_break() {
+                    break;
+                }
+            }
             Ok(())
         }
         Codec::DagCbor => cbor(block.data(), take),

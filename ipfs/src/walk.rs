@@ -34,9 +34,9 @@ pub const FRONTIER_BLOCKS_MAX: usize = 128 * 1024;
 /// Most blocks that are remembered so as not to be sent twice. An entry has 18 bytes and one for
 /// the table, which has room for twice as many: about 40 MiB.
 pub const SEEN_BLOCKS_MAX: usize = 1024 * 1024;
-/// How far ahead of the front a block may be expanded early. Also the most blocks that have to be
-/// moved for it.
-const EXPAND_WITHIN: usize = 1024;
+/// How far behind the front blocks are wanted and expanded early. Also the most blocks that have to
+/// be moved for it.
+const AHEAD_WITHIN: usize = 1024;
 /// Most blocks that may be known when one is expanded early. What blocks stand behind it is kept
 /// for those that are visited in order, so that a DAG is not refused for how its blocks arrive.
 const EXPANDED_BLOCKS_MAX: usize = FRONTIER_BLOCKS_MAX / 4;
@@ -93,7 +93,8 @@ pub enum WalkError {
 pub struct Visit {
     /// The block itself.
     pub block: Block,
-    /// Whether it is to be sent: false when it was before and duplicates are not wanted.
+    /// Whether it is to be sent: false when it was before and duplicates are not wanted. Such a
+    /// block is only visited when more of what is below it is wanted than was before.
     pub fresh: bool,
     /// Bytes of the file that is walked, within the wanted range; empty for any other block, and
     /// for one that is not fresh.
@@ -166,6 +167,7 @@ impl Pending {
 
 /// A codec and the first half of a digest, which tell blocks apart: what is below a block depends
 /// on how its bytes are read. The low byte of the code is enough for every codec that has a reader.
+/// CIDv0 counts as a codec, so that whoever looks a block up by its CID finds it by each.
 type SeenKey = [u8; 17];
 
 /// A walk in progress.
@@ -204,7 +206,8 @@ impl Walk {
     /// The next blocks in order, at most `count`. The first is the one that [`Walk::feed`] takes;
     /// the others are worth fetching ahead. Empty when the walk is done.
     pub fn wanted(&self, count: usize) -> impl Iterator<Item = Cid> {
-        self.frontier.iter().rev().take(count).map(Pending::cid)
+        let near = self.frontier.iter().rev().take(AHEAD_WITHIN).map(Pending::cid);
+        near.filter(|cid| self.met(cid) != Met::Whole).take(count)
     }
 
     /// The block that the walk cannot go on without, or `None` when it is done.
@@ -225,7 +228,7 @@ impl Walk {
             return;
         }
         let packed = block.cid().to_bytes();
-        let mut near = self.frontier.iter().rev().take(EXPAND_WITHIN);
+        let mut near = self.frontier.iter().rev().take(AHEAD_WITHIN);
         let found = near
             .position(|pending| pending.early == Early::No && pending.cid[..] == packed[..])
             .filter(|behind| *behind > 0);
@@ -254,9 +257,6 @@ impl Walk {
             return Err(WalkError::NotAskedFor(*block.cid()));
         };
         let met = self.met(block.cid());
-        if met == Met::Whole {
-            return Ok(Visit { block, fresh: false, content: Bytes::new() });
-        }
         let opened = if pending.early == Early::Expanded {
             let mut known = Children::of(&block, pending.depth, Vec::new(), FRONTIER_BLOCKS_MAX);
             self.open(&block, pending.role, &mut known)?
@@ -270,9 +270,18 @@ impl Walk {
             opened?
         };
         self.remember(block.cid(), !opened.partial)?;
+        self.pass();
         let fresh = met == Met::Never;
         let content = if fresh { opened.content } else { Bytes::new() };
         Ok(Visit { block, fresh, content })
+    }
+
+    /// Passes blocks that have nothing left to give. None is fetched for it: a block may have as
+    /// many links to the same one as it has room for.
+    fn pass(&mut self) {
+        while self.frontier.last().is_some_and(|front| self.met(&front.cid()) == Met::Whole) {
+            self.frontier.pop();
+        }
     }
 
     /// How a block was met before. Those that their CIDs hold are not remembered: they are never
@@ -361,7 +370,7 @@ fn seen_key(cid: &Cid) -> Option<SeenKey> {
     let half: &[u8; 16] = digest.first_chunk().expect("other than inline digests have 20 bytes");
     let mut key = [0; 17];
     key[..16].copy_from_slice(half);
-    key[16] = cid.codec().code().to_le_bytes()[0];
+    key[16] = if cid.is_v0() { u8::MAX } else { cid.codec().code().to_le_bytes()[0] };
     Some(key)
 }
 

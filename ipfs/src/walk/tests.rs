@@ -220,7 +220,7 @@ fn diamond_bomb_sends_each_block_once() {
     }
     let visits = shelf.run(Walk::new(&below, &CarOptions::default())).expect("bounded");
     assert_eq!(visits.iter().filter(|visit| visit.fresh).count(), 9);
-    assert!(visits.len() <= 9 * 174);
+    assert_eq!(visits.len(), 9);
 }
 
 #[test]
@@ -267,14 +267,13 @@ fn widest_block_is_walked_in_time_linear_in_its_links() {
 }
 
 #[test]
-fn repeated_block_is_opened_once() {
+fn repeated_block_is_asked_for_once() {
     let mut shelf = Shelf::default();
     let leaf = shelf.leaf(b"x");
     let wide = shelf.directory(&vec![("", leaf); 40_000]);
     let root = shelf.directory(&vec![("", wide); 40_000]);
     let visits = shelf.run(Walk::new(&root, &CarOptions::default())).expect("a sound DAG");
-    assert_eq!(visits.len(), 80_001);
-    assert_eq!(visits.iter().filter(|visit| visit.fresh).count(), 3);
+    assert_eq!(visits.len(), 3);
 }
 
 #[test]
@@ -283,12 +282,15 @@ fn block_read_two_ways_is_sent_and_followed_each_way() {
     let leaf = shelf.leaf(b"x");
     let node = shelf.directory(&[("x", leaf)]);
     let raw = shelf.leaf(&shelf.0[&node].data().clone());
-    for entries in [[("a", raw), ("b", node)], [("a", node), ("b", raw)]] {
-        let root = shelf.directory(&entries);
+    let json = shelf.put(Codec::Json, &shelf.0[&node].data().clone());
+    let v0 = Cid::v0(*node.multihash()).expect("sha2-256");
+    shelf.0.insert(v0, shelf.0[&node].under(v0).expect("the same multihash"));
+    for [one, other] in [[raw, node], [node, raw], [json, v0], [v0, json]] {
+        let root = shelf.directory(&[("a", one), ("b", other)]);
         let visits = shelf.run(Walk::new(&root, &CarOptions::default())).expect("a sound DAG");
         let mut sent: Vec<Cid> =
             visits.iter().filter(|visit| visit.fresh).map(|visit| *visit.block.cid()).collect();
-        let mut expected = [root, raw, node, leaf];
+        let mut expected = [root, one, other, leaf];
         sent.sort();
         expected.sort();
         assert_eq!(sent, expected);
