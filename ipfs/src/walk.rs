@@ -29,7 +29,7 @@ pub const DEPTH_MAX: u16 = 1024;
 /// Deepest file: at two links a node, 64 levels hold more than can exist. The depth of a directory
 /// is bounded by the bits of its hash.
 pub const UNIXFS_DEPTH_MAX: u16 = 64;
-/// Most blocks that may be known and not yet visited: about 12 MiB of them.
+/// Most blocks that may be known and not yet visited: about 10 MiB of them, and half of that more while they grow.
 pub const FRONTIER_BLOCKS_MAX: usize = 128 * 1024;
 /// Most blocks that are remembered so as not to be sent twice. An entry has 18 bytes and one for
 /// the table, which has room for twice as many: about 40 MiB.
