@@ -20,7 +20,7 @@ mod flight;
 mod pull;
 
 use flight::{Flights, Landed, Ticket};
-pub(crate) use pull::{Pull, PullError};
+pub(crate) use pull::{Pace, Pull, PullError};
 
 use crate::cache::{self, Cache};
 use crate::metrics::BlocksMetrics as Metrics;

@@ -16,7 +16,7 @@ mod range;
 pub(crate) use conditional::etag_matches;
 pub use hosts::{AnyHost, Config, Site};
 pub(crate) use hosts::{Hosts, Place, SiteRoot};
-pub(crate) use range::{ByteRange, RangeError, entity_bytes};
+pub(crate) use range::{ByteRange, RangeError};
 
 use crate::outcome::{Form, Traffic};
 
@@ -247,19 +247,20 @@ fn content(
 
 /// The form that is wanted: by the query, else by `Accept` when that names a trustless type.
 fn wish(query: Option<&str>, headers: &HeaderMap) -> Result<(Wish, bool), AskError> {
-    let by_query = query.map_or(Ok(Wanted::default()), Wanted::from_query)?;
+    let by_query = query.map(Wanted::from_query).unwrap_or_default();
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let by_accept = match accept {
-        Some(accept) if accept.contains("application/vnd.ipld") => Wanted::from_accept(accept)?,
+        Some(accept) if accept.contains("application/vnd.ipld") => Wanted::from_accept(accept),
         Some(_) | None => Wanted::default(),
     };
+    let negotiated = by_query.format.is_none() && by_accept.format.is_some();
     let wanted = by_query.or(by_accept);
     let wish = match wanted.format {
         None => Wish::Page,
         Some(Format::Raw) => Wish::Raw,
-        Some(Format::Car) => Wish::Car(wanted.car()),
+        Some(Format::Car) => Wish::Car(wanted.car()?),
     };
-    Ok((wish, by_query.format.is_none() && by_accept.format.is_some()))
+    Ok((wish, negotiated))
 }
 
 /// Reads `filename` and `download` from a query.

@@ -51,9 +51,9 @@ impl Error {
             Error::Render(error) => match error {
                 RenderError::Pull(PullError::Fetch(error)) => of_fetch(error),
                 RenderError::Pull(PullError::Walk(error)) => of_walk(error),
-                RenderError::Range { .. }
-                | RenderError::NotAFile(_)
-                | RenderError::NotAcceptable { .. } => Outcome::ClientError,
+                RenderError::Range { .. } | RenderError::NotAcceptable { .. } => {
+                    Outcome::ClientError
+                }
                 RenderError::Listing(_) | RenderError::Length(_) => Outcome::BadContent,
                 RenderError::Template(_) => Outcome::Internal,
             },

@@ -58,9 +58,6 @@ pub(crate) enum RenderError {
         /// The size of the content.
         size: u64,
     },
-    /// A range of bytes of something that is not a file.
-    #[error("{0} is not a file")]
-    NotAFile(Cid),
     /// Its codec has no form for browsers.
     #[error("{cid} has codec 0x{codec:x}, which is only served with ?format=raw or ?format=car")]
     NotAcceptable {

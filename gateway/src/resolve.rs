@@ -17,6 +17,9 @@ use crate::upstream::FetchError;
 /// The file that answers for its folder.
 const INDEX: &str = "index.html";
 
+/// Blocks of a path after which other requests have their turn.
+const YIELD_EVERY: u32 = 16;
+
 /// Why a path could not be followed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
@@ -183,7 +186,13 @@ async fn walk(
     reader: &Reader,
     mut way: Option<&mut Vec<Cid>>,
 ) -> Result<Terminal, PlanError> {
+    let mut steps = 0u32;
     loop {
+        // A long path has thousands of blocks, which may all be in memory.
+        steps += 1;
+        if steps.is_multiple_of(YIELD_EVERY) {
+            tokio::task::yield_now().await;
+        }
         let need = resolve.need();
         let block = reader.get(need).await?;
         if let Some(terminal) = resolve.feed(block)? {

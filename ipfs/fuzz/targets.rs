@@ -10,11 +10,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use ipfs::car::{self, CarError, Section};
 use ipfs::path::ContentPath;
-use ipfs::resolve::Resolve;
+use ipfs::resolve::{Resolve, TerminalKind};
 use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
 use ipfs::unixfs::Meta;
 use ipfs::unixfs::listing::Listing;
-use ipfs::walk::Walk;
+use ipfs::walk::{UNIXFS_DEPTH_MAX, Walk};
 use ipfs::{Block, Cid, Codec, dag_pb, links};
 
 /// Steps after which a walk is stopped: a small DAG may well have endless paths through it.
@@ -113,11 +113,11 @@ pub(crate) fn words(bytes: &[u8]) {
         let again = ContentPath::parse(&path.encoded()).expect("written by ourselves");
         assert_eq!(again.encoded(), path.encoded());
     }
-    for wanted in [Wanted::from_query(text), Wanted::from_accept(text)].into_iter().flatten() {
-        let options = wanted.car();
-        let again = Wanted::from_query(&options.query()).expect("written by ourselves");
+    for wanted in [Wanted::from_query(text), Wanted::from_accept(text)] {
+        let Ok(options) = wanted.car() else { continue };
+        let again = Wanted::from_query(&options.query()).car().expect("written by ourselves");
         // Another gateway is always asked for depth first order.
-        assert_eq!(again.car(), CarOptions { order: Order::Dfs, ..options });
+        assert_eq!(again, CarOptions { order: Order::Dfs, ..options });
     }
     if let Ok(range) = EntityBytes::parse(text) {
         for size in [0, 1, 1000, u64::MAX] {
@@ -132,7 +132,8 @@ pub(crate) fn words(bytes: &[u8]) {
 }
 
 /// DAGs: whatever the blocks say, paths, listings and walks end or are refused, and a walk of a
-/// file gives no byte outside of what was asked.
+/// file gives no byte outside of what was asked. Neither a file nor a listing leads on and on to
+/// nothing.
 ///
 /// The input is a row of blocks, each behind two bytes of length. A block names an earlier one by
 /// the 36 bytes of its CID, which the seeds have and mutations keep.
@@ -161,9 +162,21 @@ pub(crate) fn dag(bytes: &[u8]) {
         }
     }
     for range in ["0:0", "1:6", "-4:*", "0:*", "3:9223372036854775807"] {
-        let range = EntityBytes::parse(range).expect("well-formed");
-        walk(Walk::file(&root, Some(range)), Some(range), get);
+        let bytes = Some(EntityBytes::parse(range).expect("well-formed"));
+        let options = CarOptions { scope: DagScope::Entity, bytes, ..CarOptions::default() };
+        walk(Walk::new(&root, &options), None, get);
     }
+    if is_file(root, get) {
+        for range in [0..1, 1..7, 3..u64::MAX, u64::MAX - 1..u64::MAX] {
+            walk(Walk::file(&root, Some(range.clone())), Some(range), get);
+        }
+    }
+}
+
+fn is_file(root: Cid, get: impl Fn(Cid) -> Option<Block>) -> bool {
+    let terminal = get(root).map(|block| Resolve::new(root, Vec::new()).feed(block));
+    let Some(Ok(Some(terminal))) = terminal else { return false };
+    matches!(terminal.kind, TerminalKind::File { .. })
 }
 
 fn follow(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
@@ -181,17 +194,22 @@ fn follow(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
 
 fn list(root: Cid, get: impl Fn(Cid) -> Option<Block>) {
     let Some(mut listing) = get(root).and_then(|block| Listing::new(&block).ok()) else { return };
+    let mut idle = 0;
     for _ in 0..STEPS_MAX {
-        while listing.next_entry().is_some() {}
-        let Some(shard) = listing.wanted(1).next().and_then(&get) else { return };
+        while listing.next_entry().is_some() {
+            idle = 0;
+        }
+        idle += 1;
+        assert!(idle <= u64::BITS / 3 + 1, "a shard at each level leads to an entry");
+        let Some(shard) = listing.need().and_then(&get) else { return };
         if listing.feed(&shard).is_err() {
             return;
         }
     }
 }
 
-fn walk(mut walk: Walk, range: Option<EntityBytes>, get: impl Fn(Cid) -> Option<Block>) {
-    let mut given = 0;
+fn walk(mut walk: Walk, range: Option<Range<u64>>, get: impl Fn(Cid) -> Option<Block>) {
+    let (mut given, mut idle) = (0, 0);
     for _ in 0..STEPS_MAX {
         let ahead: Vec<Cid> = walk.wanted(4).collect();
         for block in ahead.into_iter().skip(1).filter_map(&get) {
@@ -200,7 +218,9 @@ fn walk(mut walk: Walk, range: Option<EntityBytes>, get: impl Fn(Cid) -> Option<
         let Some(block) = walk.front().and_then(&get) else { return };
         let Ok(visit) = walk.feed(block) else { return };
         given += visit.content.len() as u64;
-        if let Some(Ok(Range { start, end })) = range.map(|range| range.within(u64::MAX)) {
+        idle = if visit.content.is_empty() { idle + 1 } else { 0 };
+        if let Some(Range { start, end }) = range {
+            assert!(idle <= UNIXFS_DEPTH_MAX, "a block at each level leads to a byte");
             assert!(given <= end - start, "{given} bytes of {start}..{end}");
         }
     }

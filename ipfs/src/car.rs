@@ -2,7 +2,9 @@
 //!
 //! The reader takes bytes as they arrive and gives blocks as soon as they are whole; it never
 //! buffers more than one section. CARv1 is read and written, CARv2 is read by skipping to the
-//! CARv1 inside it. A stream that stops early is an error, never a shorter archive.
+//! CARv1 inside it. A stream that stops inside of a section is an error. One that stops
+//! between two is a shorter archive like any other: the format has no end, so whoever carries it
+//! has to tell.
 
 use bytes::{Buf, Bytes, BytesMut};
 

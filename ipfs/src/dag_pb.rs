@@ -2,7 +2,8 @@
 //!
 //! A hand-written reader, because the codec is two small protobuf messages with stricter rules than
 //! protobuf has: one canonical form, nothing unknown, links never split by data. Names and data are
-//! slices of the block, so reading a node copies no content.
+//! slices of the block, so reading a node copies no content. What strangers wrote is read by [`view`],
+//! which keeps no links.
 
 use bytes::Bytes;
 
@@ -44,30 +45,90 @@ pub enum DagPbError {
     },
 }
 
-/// Reads a node.
+/// A node that was read through once and found well formed, and whose links are read again one by
+/// one: they take many times the room of the bytes that they are made of.
+#[derive(Debug, Clone)]
+pub struct View {
+    block: Bytes,
+    data: Option<Bytes>,
+    links: usize,
+}
+
+impl View {
+    /// The node's own bytes; in UnixFS, the metadata message.
+    pub fn data(&self) -> Option<&Bytes> {
+        self.data.as_ref()
+    }
+
+    /// How many links the node has.
+    pub fn link_count(&self) -> usize {
+        self.links
+    }
+
+    /// The links in their stored order.
+    pub fn links(&self) -> Links {
+        Links { block: self.block.clone(), at: 0 }
+    }
+}
+
+/// The links of a node, from its bytes and a place in them.
+#[derive(Debug, Clone)]
+pub struct Links {
+    block: Bytes,
+    at: usize,
+}
+
+impl Iterator for Links {
+    type Item = Link;
+
+    fn next(&mut self) -> Option<Link> {
+        let mut fields = Fields { whole: &self.block, at: self.at };
+        let mut found = None;
+        while let Some((field, value)) = fields.next().expect("read before by `view`") {
+            if field == 2 {
+                let link = value.bytes().and_then(|bytes| decode_link(&bytes, 0));
+                found = Some(link.expect("read before by `view`"));
+                break;
+            }
+        }
+        self.at = fields.at;
+        found
+    }
+}
+
+/// Reads a node without keeping its links.
 ///
 /// # Errors
 /// [`DagPbError`] for anything but the one canonical form that the codec allows.
-pub fn decode(data: &Bytes) -> Result<Node, DagPbError> {
-    let mut fields = Fields { whole: data, at: 0 };
-    let mut node = Node::default();
+pub fn view(block: &Bytes) -> Result<View, DagPbError> {
+    let mut fields = Fields { whole: block, at: 0 };
+    let mut view = View { block: block.clone(), data: None, links: 0 };
     let mut links_done = false;
     while let Some((field, value)) = fields.next()? {
         match field {
             2 if links_done => return Err(DagPbError::Malformed("links split by data")),
             2 => {
-                let index = node.links.len();
-                node.links.push(decode_link(&value.bytes()?, index)?);
+                decode_link(&value.bytes()?, view.links)?;
+                view.links += 1;
             }
-            1 if node.data.is_some() => return Err(DagPbError::Malformed("data twice")),
+            1 if view.data.is_some() => return Err(DagPbError::Malformed("data twice")),
             1 => {
-                node.data = Some(value.bytes()?);
-                links_done = !node.links.is_empty();
+                view.data = Some(value.bytes()?);
+                links_done = view.links > 0;
             }
             _ => return Err(DagPbError::Malformed("an unknown field")),
         }
     }
-    Ok(node)
+    Ok(view)
+}
+
+/// Reads a node with all of its links, for small ones: a block of 2 MiB can have links of 50 MiB.
+///
+/// # Errors
+/// As [`view`].
+pub fn decode(block: &Bytes) -> Result<Node, DagPbError> {
+    let view = view(block)?;
+    Ok(Node { links: view.links().collect(), data: view.data })
 }
 
 fn decode_link(bytes: &Bytes, index: usize) -> Result<Link, DagPbError> {

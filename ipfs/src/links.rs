@@ -3,6 +3,8 @@
 //! Only links are read, nothing is built: a dag-cbor block is scanned with a counter per open
 //! list, so neither its depth nor the lengths that it declares can cost more than its bytes.
 
+use std::ops::ControlFlow;
+
 use crate::block::Block;
 use crate::cid::{Cid, CidError, Codec};
 use crate::dag_pb::{self, DagPbError};
@@ -27,25 +29,46 @@ pub enum LinksError {
     Cid(#[from] CidError),
 }
 
-/// The links of a block in their order.
+/// Gives the links of a block to `take` in their order, until it breaks off. None is kept: a block
+/// of 2 MiB can have a quarter of a million.
 ///
 /// # Errors
-/// [`LinksError`]; a codec without a reader is an error rather than a block without links, since a
+/// [`LinksError`], before or after some links were given; a codec without a reader is an error rather than a block without links, since a
 /// walk that took it for a leaf would end early and look complete.
-pub fn of(block: &Block) -> Result<Vec<Cid>, LinksError> {
+pub fn each(block: &Block, mut take: impl FnMut(Cid) -> ControlFlow<()>) -> Result<(), LinksError> {
     match block.cid().codec() {
-        Codec::Raw | Codec::Cbor | Codec::Json | Codec::Libp2pKey => Ok(Vec::new()),
+        Codec::Raw | Codec::Cbor | Codec::Json | Codec::Libp2pKey => Ok(()),
         Codec::DagPb => {
-            Ok(dag_pb::decode(block.data())?.links.into_iter().map(|link| link.cid).collect())
+            for link in dag_pb::view(block.data())?.links() {
+                if take(link.cid).is_break() {
+                    break;
+                }
+            }
+            Ok(())
         }
-        Codec::DagCbor => cbor(block.data()),
+        Codec::DagCbor => cbor(block.data(), take),
         codec @ (Codec::DagJson | Codec::Other(_)) => Err(LinksError::Codec(codec.code())),
     }
 }
 
-/// Scans one dag-cbor item for CIDs.
-fn cbor(mut bytes: &[u8]) -> Result<Vec<Cid>, LinksError> {
+/// The links of a block in their order, for blocks of one's own.
+///
+/// # Errors
+/// As [`each`].
+pub fn of(block: &Block) -> Result<Vec<Cid>, LinksError> {
     let mut links = Vec::new();
+    each(block, |link| {
+        links.push(link);
+        ControlFlow::Continue(())
+    })?;
+    Ok(links)
+}
+
+/// Scans one dag-cbor item for CIDs.
+fn cbor(
+    mut bytes: &[u8],
+    mut take_link: impl FnMut(Cid) -> ControlFlow<()>,
+) -> Result<(), LinksError> {
     // How many items are left in each open list or map, outermost first.
     let mut open: Vec<u64> = vec![1];
     while let Some(left) = open.last_mut() {
@@ -69,11 +92,15 @@ fn cbor(mut bytes: &[u8]) -> Result<Vec<Cid>, LinksError> {
                     return Err(LinksError::Cbor("nested too deep"));
                 }
             }
-            _ if value == 42 => links.push(link(&mut bytes)?),
+            6 if value == 42 => {
+                if take_link(link(&mut bytes)?).is_break() {
+                    return Ok(());
+                }
+            }
             _ => return Err(LinksError::Cbor("a tag that is not a link")),
         }
     }
-    if bytes.is_empty() { Ok(links) } else { Err(LinksError::Cbor("bytes behind the item")) }
+    if bytes.is_empty() { Ok(()) } else { Err(LinksError::Cbor("bytes behind the item")) }
 }
 
 fn link(bytes: &mut &[u8]) -> Result<Cid, LinksError> {
@@ -142,6 +169,28 @@ mod tests {
         let bomb = [0x9b, 0, 0, 0, 1, 0, 0, 0, 0];
         assert!(matches!(links(&bomb), Err(LinksError::Cbor(_))));
         assert!(matches!(links(&[0xbb, 0xff, 0, 0, 0, 0, 0, 0, 0]), Err(LinksError::Cbor(_))));
+    }
+
+    #[test]
+    fn no_link_is_read_behind_the_one_that_is_enough() {
+        let inline = [1, 0x55, 0, 0];
+        let cbor = [&[0x84][..], &[&[0xd8, 42, 0x45, 0][..], &inline].concat().repeat(4)].concat();
+        let link = dag_pb::Link {
+            cid: Cid::from_bytes(&inline).expect("an identity CID"),
+            name: Bytes::new(),
+            tsize: 0,
+        };
+        let pb = dag_pb::encode(&dag_pb::Node { links: vec![link; 4], data: None });
+        for (codec, bytes) in [(Codec::DagCbor, cbor), (Codec::DagPb, pb)] {
+            let block = Block::of(codec, bytes.into()).expect("small");
+            let mut given = 0;
+            let read = each(&block, |_| {
+                given += 1;
+                if given < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            assert!(read.is_ok());
+            assert_eq!((given, of(&block).expect("well formed").len()), (2, 4));
+        }
     }
 
     #[test]

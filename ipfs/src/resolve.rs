@@ -3,9 +3,11 @@
 //! Like a walk, it fetches nothing: it says which block it needs and takes it. A name is missing
 //! only when a verified parent says so, which is what makes a 404 below an immutable root a proof.
 
+use bytes::Bytes;
+
 use crate::block::Block;
 use crate::cid::{Cid, Codec};
-use crate::dag_pb::{self, DagPbError};
+use crate::dag_pb::{self, DagPbError, View};
 use crate::unixfs::hamt::{HamtStep, Lookup};
 use crate::unixfs::{Kind, Meta, UnixfsError};
 
@@ -60,9 +62,9 @@ pub enum ResolveError {
 /// What a path ends at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TerminalKind {
-    /// A file of this many bytes, by its own word.
+    /// A file of this many bytes, by its root's word.
     File {
-        /// Its declared size.
+        /// The sum of its parts.
         size: u64,
     },
     /// A directory in one block.
@@ -122,6 +124,10 @@ impl Resolve {
             return Err(ResolveError::NotAskedFor(*block.cid()));
         }
         if let Some((lookup, name)) = self.lookup.take() {
+            if block.cid().codec() != Codec::DagPb {
+                let cid = *block.cid();
+                return Err(unixfs(cid, UnixfsError::NotADirectory(cid)));
+            }
             let (node, meta) = decode(&block)?;
             self.step(&block, lookup, name, &node, &meta)?;
             return Ok(None);
@@ -154,7 +160,7 @@ impl Resolve {
         let (node, meta) = decode(block)?;
         match meta.kind {
             Kind::Directory => {
-                let found = node.links.iter().find(|link| link.name[..] == *name.as_bytes());
+                let found = node.links().find(|link| link.name[..] == *name.as_bytes());
                 let found = found.map(|link| link.cid);
                 self.enter(found.ok_or(ResolveError::NotFound { parent: cid, name })?);
                 Ok(())
@@ -175,12 +181,11 @@ impl Resolve {
         block: &Block,
         mut lookup: Lookup,
         name: String,
-        node: &dag_pb::Node,
+        node: &View,
         meta: &Meta,
     ) -> Result<(), ResolveError> {
         let cid = *block.cid();
-        let step =
-            lookup.step(node, meta).map_err(|source| ResolveError::Unixfs { cid, source })?;
+        let step = lookup.step(node, meta).map_err(|source| unixfs(cid, source))?;
         match step {
             HamtStep::Found(entry) => self.enter(entry),
             HamtStep::Descend(shard) => {
@@ -206,10 +211,13 @@ fn kind(block: &Block) -> Result<TerminalKind, ResolveError> {
     match block.cid().codec() {
         Codec::Raw => Ok(TerminalKind::File { size: block.data().len() as u64 }),
         Codec::DagPb => {
-            let (_, meta) = decode(block)?;
+            let (node, meta) = decode(block)?;
             Ok(match meta.kind {
                 Kind::File | Kind::Raw => {
-                    TerminalKind::File { size: meta.filesize.unwrap_or(meta.data.len() as u64) }
+                    let size = meta.file_size(node.link_count());
+                    TerminalKind::File {
+                        size: size.map_err(|source| unixfs(*block.cid(), source))?,
+                    }
                 }
                 Kind::Directory => TerminalKind::Directory,
                 Kind::HamtShard => TerminalKind::Hamt,
@@ -228,13 +236,15 @@ fn kind(block: &Block) -> Result<TerminalKind, ResolveError> {
     }
 }
 
-fn decode(block: &Block) -> Result<(dag_pb::Node, Meta), ResolveError> {
+fn decode(block: &Block) -> Result<(View, Meta), ResolveError> {
     let cid = *block.cid();
-    let node =
-        dag_pb::decode(block.data()).map_err(|source| ResolveError::DagPb { cid, source })?;
-    let data = node.data.clone().unwrap_or_default();
-    let meta = Meta::decode(&data).map_err(|source| ResolveError::Unixfs { cid, source })?;
-    Ok((node, meta))
+    let node = dag_pb::view(block.data()).map_err(|source| ResolveError::DagPb { cid, source })?;
+    let meta = Meta::decode(node.data().unwrap_or(&Bytes::new()));
+    Ok((node, meta.map_err(|source| unixfs(cid, source))?))
+}
+
+fn unixfs(cid: Cid, source: UnixfsError) -> ResolveError {
+    ResolveError::Unixfs { cid, source }
 }
 
 #[cfg(test)]

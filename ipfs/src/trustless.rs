@@ -135,7 +135,7 @@ impl fmt::Display for EntityBytes {
 pub struct CarOptions {
     /// How much of the DAG.
     pub scope: DagScope,
-    /// Which bytes of a file, with [`DagScope::Entity`].
+    /// Which bytes of a file, with [`DagScope::Entity`]; of no meaning for anything but a file.
     pub bytes: Option<EntityBytes>,
     /// The order of blocks.
     pub order: Order,
@@ -144,7 +144,7 @@ pub struct CarOptions {
 }
 
 /// What a query string or an `Accept` header asks for; what it leaves open is `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
     /// The form of the answer.
     pub format: Option<Format>,
@@ -152,38 +152,40 @@ pub struct Wanted {
     bytes: Option<EntityBytes>,
     order: Option<Order>,
     dups: Option<bool>,
+    /// The first value that is not defined. It is the fault of a request for a CAR, and a website's
+    /// own affair in any other.
+    fault: Option<TrustlessError>,
 }
 
 impl Wanted {
-    /// Reads a query string. A `format` that is not known is left open, as are other parameters.
-    ///
-    /// # Errors
-    /// [`TrustlessError::Parameter`] for a known parameter with a value that is not defined.
-    pub fn from_query(query: &str) -> Result<Self, TrustlessError> {
+    /// Reads a query string. A `format` that is not known is left open, as are other parameters:
+    /// a website may have its own.
+    pub fn from_query(query: &str) -> Self {
         let mut wanted = Self::default();
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-            if name == "format" {
-                wanted.format = match &*value {
-                    "raw" => Some(Format::Raw),
-                    "car" => Some(Format::Car),
-                    _ => None,
-                };
-            } else {
-                let name = name.strip_prefix("car-").unwrap_or(name);
-                wanted.set(name, &value)?;
+            match name {
+                "format" => {
+                    wanted.format = match &*value {
+                        "raw" => Some(Format::Raw),
+                        "car" => Some(Format::Car),
+                        _ => None,
+                    };
+                }
+                "dag-scope" | "entity-bytes" => wanted.set(name, &value),
+                "car-version" => wanted.set("version", &value),
+                "car-order" => wanted.set("order", &value),
+                "car-dups" => wanted.set("dups", &value),
+                _ => {}
             }
         }
-        Ok(wanted)
+        wanted
     }
 
     /// Reads an `Accept` header: the acceptable trustless type with the highest quality, if any
     /// is preferred over a plain page.
-    ///
-    /// # Errors
-    /// As [`Wanted::from_query`], for the parameters of the chosen type.
-    pub fn from_accept(accept: &str) -> Result<Self, TrustlessError> {
+    pub fn from_accept(accept: &str) -> Self {
         let mut best: (u16, Option<(Format, &str)>) = (0, None);
         for range in accept.split(',') {
             let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
@@ -199,15 +201,18 @@ impl Wanted {
             }
         }
         let Some((format, parameters)) = best.1 else {
-            return Ok(Self::default());
+            return Self::default();
         };
         let mut wanted = Self { format: Some(format), ..Self::default() };
+        if format == Format::Raw {
+            return wanted;
+        }
         for pair in parameters.split(';') {
             if let Some((name, value)) = pair.trim().split_once('=') {
-                wanted.set(name.trim(), value.trim().trim_matches('"'))?;
+                wanted.set(name.trim(), value.trim().trim_matches('"'));
             }
         }
-        Ok(wanted)
+        wanted
     }
 
     /// These wishes, and for what they leave open those of `other` (IPIP-523: the query wins).
@@ -219,23 +224,38 @@ impl Wanted {
             bytes: self.bytes.or(other.bytes),
             order: self.order.or(other.order),
             dups: self.dups.or(other.dups),
+            fault: self.fault.or(other.fault),
         }
     }
 
     /// What a CAR is to hold, with the protocol's defaults for what was left open.
-    pub fn car(&self) -> CarOptions {
-        CarOptions {
-            scope: self.scope.unwrap_or(match self.bytes {
-                Some(_) => DagScope::Entity,
-                None => DagScope::All,
-            }),
+    ///
+    /// # Errors
+    /// [`TrustlessError::Parameter`] when a parameter of CARs has a value that is not defined.
+    pub fn car(&self) -> Result<CarOptions, TrustlessError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        // A range of bytes asks for no more than an entity, whatever else is asked for.
+        let scope = match (self.scope.unwrap_or_default(), self.bytes) {
+            (DagScope::All | DagScope::Entity, Some(_)) => DagScope::Entity,
+            (scope @ DagScope::Block, Some(_)) | (scope, None) => scope,
+        };
+        Ok(CarOptions {
+            scope,
             bytes: self.bytes,
             order: self.order.unwrap_or_default(),
             dups: self.dups.unwrap_or(false),
+        })
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        if let Err(fault) = self.try_set(name, value) {
+            self.fault.get_or_insert(fault);
         }
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), TrustlessError> {
+    fn try_set(&mut self, name: &str, value: &str) -> Result<(), TrustlessError> {
         let bad = |parameter| TrustlessError::Parameter {
             parameter,
             value: value.chars().take(64).collect(),

@@ -6,8 +6,8 @@
 //! it goes. Everything below the root was written by a stranger: depth and width are bounded, and a
 //! file whose sizes lie is cut at the child where the lie shows.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -15,22 +15,31 @@ use smallvec::SmallVec;
 
 use crate::block::Block;
 use crate::cid::{Cid, Codec};
-use crate::dag_pb::{self, DagPbError};
-use crate::links::{self, LinksError};
+use crate::dag_pb::DagPbError;
+use crate::links::LinksError;
 use crate::trustless::{CarOptions, DagScope, EntityBytes, TrustlessError};
-use crate::unixfs::hamt::{self, Slot};
-use crate::unixfs::{Kind, Meta, UnixfsError};
+use crate::unixfs::{Kind, UnixfsError};
+
+mod open;
+
+use open::{Children, Opened, decode, file_size, part_of_file, shard, subtree};
 
 /// Deepest DAG that is walked; a deeper one is refused, not cut.
 pub const DEPTH_MAX: u16 = 1024;
-/// Deepest file or directory: at two links a node, 64 levels hold more than can exist.
+/// Deepest file: at two links a node, 64 levels hold more than can exist. The depth of a directory
+/// is bounded by the bits of its hash.
 pub const UNIXFS_DEPTH_MAX: u16 = 64;
-/// Most blocks that may be known and not yet visited: about 12 MiB of them.
+/// Most blocks that may be known and not yet visited: about 10 MiB of them, and half of that more while they grow.
 pub const FRONTIER_BLOCKS_MAX: usize = 128 * 1024;
-/// Most blocks that are remembered so as not to be sent twice: about 40 MiB of them.
+/// Most blocks that are remembered so as not to be sent twice. An entry has 18 bytes and one for
+/// the table, which has room for twice as many: about 40 MiB.
 pub const SEEN_BLOCKS_MAX: usize = 1024 * 1024;
-/// How far ahead of the front a block may be expanded early.
-const EXPAND_WITHIN: usize = 1024;
+/// How far behind the front blocks are wanted and expanded early. Also the most blocks that have to
+/// be moved for it.
+const AHEAD_WITHIN: usize = 1024;
+/// Most blocks that may be known when one is expanded early. What blocks stand behind it is kept
+/// for those that are visited in order, so that a DAG is not refused for how its blocks arrive.
+const EXPANDED_BLOCKS_MAX: usize = FRONTIER_BLOCKS_MAX / 4;
 
 /// Why a walk cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +77,7 @@ pub enum WalkError {
     /// A block below a file that cannot be part of one.
     #[error("{0} cannot be part of a file")]
     NotAFilePart(Cid),
-    /// Deeper than [`DEPTH_MAX`], or [`UNIXFS_DEPTH_MAX`] inside a file or directory.
+    /// Deeper than [`DEPTH_MAX`], or [`UNIXFS_DEPTH_MAX`] inside a file.
     #[error("DAG is too deep at {0}")]
     TooDeep(Cid),
     /// Wider than [`FRONTIER_BLOCKS_MAX`], or more blocks than [`SEEN_BLOCKS_MAX`] to remember.
@@ -84,9 +93,11 @@ pub enum WalkError {
 pub struct Visit {
     /// The block itself.
     pub block: Block,
-    /// Whether it is to be sent: false when it was before and duplicates are not wanted.
+    /// Whether it is to be sent: false when it was before and duplicates are not wanted. Such a
+    /// block is only visited when more of what is below it is wanted than was before.
     pub fresh: bool,
-    /// Bytes of the file that is walked, within the wanted range; empty for any other block.
+    /// Bytes of the file that is walked, within the wanted range; empty for any other block, and
+    /// for one that is not fresh.
     pub content: Bytes,
 }
 
@@ -100,17 +111,39 @@ enum Met {
     Whole,
 }
 
-/// Why a block is on the way, and so what is below it.
+/// Which bytes of a file are wanted.
 #[derive(Debug, Clone)]
+enum Wanted {
+    /// All of them.
+    Whole,
+    /// Those of a request, of which the size of the file is not known yet.
+    Asked(EntityBytes),
+    Exactly(Range<u64>),
+}
+
+/// Why a block is on the way, and so what is below it.
+#[derive(Debug, Clone, Copy)]
 enum Role {
     /// The root, before its kind is known.
     Root,
     /// Anything, with everything below it.
     Subtree,
     /// Part of a file: where it begins in the file, and the length that its parent claims.
-    File { at: u64, length: Option<u64> },
-    /// A shard of a HAMT directory, of which the entries are not followed.
-    Shard,
+    File { at: u64, length: u64 },
+    /// A shard of a HAMT directory, of which the entries are not followed, and how many bits of
+    /// the hash the shards above it use.
+    Shard { used: u32 },
+}
+
+/// Whether a block was looked into before its turn. Once is enough, whatever comes of it: blocks
+/// that are wanted again and again would be read as often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Early {
+    No,
+    /// In vain.
+    Tried,
+    /// Its children stand behind it.
+    Expanded,
 }
 
 /// A block that is known and not yet visited. The CID is kept packed: there may be many of these.
@@ -119,13 +152,12 @@ struct Pending {
     cid: SmallVec<[u8; 36]>,
     role: Role,
     depth: u16,
-    /// Whether its children already stand behind it.
-    expanded: bool,
+    early: Early,
 }
 
 impl Pending {
     fn new(cid: &Cid, role: Role, depth: u16) -> Self {
-        Self { cid: SmallVec::from_vec(cid.to_bytes()), role, depth, expanded: false }
+        Self { cid: SmallVec::from_vec(cid.to_bytes()), role, depth, early: Early::No }
     }
 
     fn cid(&self) -> Cid {
@@ -133,17 +165,23 @@ impl Pending {
     }
 }
 
+/// A codec and the first half of a digest, which tell blocks apart: what is below a block depends
+/// on how its bytes are read. The low byte of the code is enough for every codec that has a reader.
+/// CIDv0 counts as a codec, so that whoever looks a block up by its CID finds it by each.
+type SeenKey = [u8; 17];
+
 /// A walk in progress.
 #[derive(Debug)]
 pub struct Walk {
     scope: DagScope,
-    wanted_bytes: Option<EntityBytes>,
+    wanted_bytes: Wanted,
     /// The wanted range once the file's size is known.
-    range: Option<Range<u64>>,
-    frontier: VecDeque<Pending>,
-    /// Blocks that were sent, by the first half of their digests, and whether all that is below
-    /// each was wanted then; `None` when duplicates are wanted.
-    seen: Option<HashMap<u128, bool>>,
+    range: Range<u64>,
+    /// What is known and not yet visited, the next one last.
+    frontier: Vec<Pending>,
+    /// Blocks that were sent, and whether all that is below each was wanted then; `None` when
+    /// duplicates are wanted.
+    seen: Option<HashMap<SeenKey, bool>>,
 }
 
 impl Walk {
@@ -151,29 +189,30 @@ impl Walk {
     pub fn new(root: &Cid, options: &CarOptions) -> Self {
         Self {
             scope: options.scope,
-            wanted_bytes: options.bytes,
-            range: None,
-            frontier: VecDeque::from([Pending::new(root, Role::Root, 0)]),
+            wanted_bytes: options.bytes.map_or(Wanted::Whole, Wanted::Asked),
+            range: 0..u64::MAX,
+            frontier: vec![Pending::new(root, Role::Root, 0)],
             seen: (!options.dups).then(HashMap::new),
         }
     }
 
-    /// A walk of a file's content, or of the part of it in `bytes`.
-    pub fn file(root: &Cid, bytes: Option<EntityBytes>) -> Self {
-        let options =
-            CarOptions { scope: DagScope::Entity, bytes, dups: true, ..CarOptions::default() };
-        Self::new(root, &options)
+    /// A walk of a file's content, or of the part of it in `bytes`, which is cut to the file.
+    pub fn file(root: &Cid, bytes: Option<Range<u64>>) -> Self {
+        let options = CarOptions { scope: DagScope::Entity, dups: true, ..CarOptions::default() };
+        let wanted_bytes = bytes.map_or(Wanted::Whole, Wanted::Exactly);
+        Self { wanted_bytes, ..Self::new(root, &options) }
     }
 
     /// The next blocks in order, at most `count`. The first is the one that [`Walk::feed`] takes;
     /// the others are worth fetching ahead. Empty when the walk is done.
     pub fn wanted(&self, count: usize) -> impl Iterator<Item = Cid> {
-        self.frontier.iter().take(count).map(Pending::cid)
+        let near = self.frontier.iter().rev().take(AHEAD_WITHIN).map(Pending::cid);
+        near.filter(|cid| self.met(cid) != Met::Whole).take(count)
     }
 
     /// The block that the walk cannot go on without, or `None` when it is done.
     pub fn front(&self) -> Option<Cid> {
-        self.frontier.front().map(Pending::cid)
+        self.frontier.last().map(Pending::cid)
     }
 
     /// Whether every block was visited.
@@ -182,25 +221,29 @@ impl Walk {
     }
 
     /// Puts the children of a block that arrived early behind it, so that [`Walk::wanted`] sees
-    /// further. Does nothing for a block that is not close to the front, or has no children; its
-    /// faults are told when it is fed.
+    /// further. Does nothing for a block that is not close to the front, or has no children, or
+    /// more than there is room for; its faults are told when it is fed.
     pub fn expand(&mut self, block: &Block) {
         if !matches!(block.cid().codec(), Codec::DagPb | Codec::DagCbor) {
             return;
         }
         let packed = block.cid().to_bytes();
-        let found = self
-            .frontier
-            .iter()
-            .take(EXPAND_WITHIN)
-            .position(|pending| !pending.expanded && pending.cid[..] == packed[..]);
-        let Some(index) = found.filter(|index| *index > 0) else { return };
-        let pending = &self.frontier[index];
-        let (role, depth) = (pending.role.clone(), pending.depth);
-        if let Ok(opened) = self.open(block, &role, depth)
-            && self.insert_behind(index, opened.children, block.cid()).is_ok()
-        {
-            self.frontier[index].expanded = true;
+        let mut near = self.frontier.iter().rev().take(AHEAD_WITHIN);
+        let found = near
+            .position(|pending| pending.early == Early::No && pending.cid[..] == packed[..])
+            .filter(|behind| *behind > 0);
+        let Some(behind) = found else { return };
+        let index = self.frontier.len() - 1 - behind;
+        let Pending { role, depth, .. } = self.frontier[index];
+        self.frontier[index].early = Early::Tried;
+        let room = EXPANDED_BLOCKS_MAX.saturating_sub(self.frontier.len());
+        if room == 0 || self.met(block.cid()) == Met::Whole {
+            return;
+        }
+        let mut children = Children::of(block, depth, Vec::new(), room);
+        if self.open(block, role, &mut children).is_ok() {
+            self.frontier[index].early = Early::Expanded;
+            self.frontier.splice(index..index, children.pending.into_iter().rev());
         }
     }
 
@@ -209,87 +252,94 @@ impl Walk {
     /// # Errors
     /// [`WalkError`]; the walk is of no use after one.
     pub fn feed(&mut self, block: Block) -> Result<Visit, WalkError> {
-        let front = self.frontier.front().map(Pending::cid);
-        if front.as_ref() != Some(block.cid()) {
+        let is_front = |front: &mut Pending| front.cid() == *block.cid();
+        let Some(pending) = self.frontier.pop_if(is_front) else {
             return Err(WalkError::NotAskedFor(*block.cid()));
-        }
-        let pending = self.frontier.front().expect("the front was just read");
-        let (role, depth, expanded) = (pending.role.clone(), pending.depth, pending.expanded);
-        let opened = self.open(&block, &role, depth)?;
-        let met = self.remember(&block, !opened.partial)?;
-        if !expanded && met != Met::Whole {
-            self.insert_behind(0, opened.children, block.cid())?;
-        }
-        self.frontier.pop_front();
-        Ok(Visit { block, fresh: met == Met::Never, content: opened.content })
+        };
+        let met = self.met(block.cid());
+        let opened = if pending.early == Early::Expanded {
+            let mut known = Children::of(&block, pending.depth, Vec::new(), FRONTIER_BLOCKS_MAX);
+            self.open(&block, pending.role, &mut known)?
+        } else {
+            let frontier = std::mem::take(&mut self.frontier);
+            let first = frontier.len();
+            let mut children = Children::of(&block, pending.depth, frontier, FRONTIER_BLOCKS_MAX);
+            let opened = self.open(&block, pending.role, &mut children);
+            self.frontier = children.pending;
+            self.frontier[first..].reverse();
+            opened?
+        };
+        self.remember(block.cid(), !opened.partial)?;
+        self.pass();
+        let fresh = met == Met::Never;
+        let content = if fresh { opened.content } else { Bytes::new() };
+        Ok(Visit { block, fresh, content })
     }
 
-    /// Notes that a block is sent; says how it was met before.
-    fn remember(&mut self, block: &Block, whole: bool) -> Result<Met, WalkError> {
-        let Some(seen) = &mut self.seen else { return Ok(Met::Never) };
-        if block.cid().identity_data().is_some() {
-            return Ok(Met::Never);
+    /// Passes blocks that have nothing left to give. None is fetched for it: a block may have as
+    /// many links to the same one as it has room for.
+    fn pass(&mut self) {
+        while self.frontier.last().is_some_and(|front| self.met(&front.cid()) == Met::Whole) {
+            self.frontier.pop();
         }
-        if seen.len() >= SEEN_BLOCKS_MAX {
-            return Err(WalkError::TooWide(*block.cid()));
+    }
+
+    /// How a block was met before. Those that their CIDs hold are not remembered: they are never
+    /// sent, and end with the bytes of the block that they are in.
+    fn met(&self, cid: &Cid) -> Met {
+        let Some(seen) = &self.seen else { return Met::Never };
+        match seen_key(cid).and_then(|key| seen.get(&key)) {
+            None => Met::Never,
+            Some(false) => Met::Partly,
+            Some(true) => Met::Whole,
         }
-        let digest = block.cid().multihash().digest();
-        let half = digest.first_chunk().expect("other than inline digests have 20 bytes or more");
-        match seen.entry(u128::from_le_bytes(*half)) {
+    }
+
+    /// Notes that a block is sent, and whether all that is below it is wanted.
+    fn remember(&mut self, cid: &Cid, whole: bool) -> Result<(), WalkError> {
+        let (Some(seen), Some(key)) = (&mut self.seen, seen_key(cid)) else { return Ok(()) };
+        let count = seen.len();
+        match seen.entry(key) {
+            Entry::Vacant(_) if count >= SEEN_BLOCKS_MAX => Err(WalkError::TooWide(*cid)),
             Entry::Vacant(entry) => {
                 entry.insert(whole);
-                Ok(Met::Never)
+                Ok(())
             }
             Entry::Occupied(mut entry) => {
-                let before = entry.insert(whole || *entry.get());
-                Ok(if before { Met::Whole } else { Met::Partly })
+                *entry.get_mut() |= whole;
+                Ok(())
             }
         }
-    }
-
-    fn insert_behind(
-        &mut self,
-        index: usize,
-        children: Vec<Pending>,
-        parent: &Cid,
-    ) -> Result<(), WalkError> {
-        if self.frontier.len() + children.len() > FRONTIER_BLOCKS_MAX {
-            return Err(WalkError::TooWide(*parent));
-        }
-        // Only what stands before moves: it is short, and what stands behind may be very long.
-        let before: Vec<Pending> = self.frontier.drain(..=index).collect();
-        for pending in before.into_iter().chain(children).rev() {
-            self.frontier.push_front(pending);
-        }
-        Ok(())
     }
 
     /// Reads what a block holds and leads to, by its role.
-    fn open(&mut self, block: &Block, role: &Role, depth: u16) -> Result<Opened, WalkError> {
+    fn open(
+        &mut self,
+        block: &Block,
+        role: Role,
+        children: &mut Children,
+    ) -> Result<Opened, WalkError> {
         match role {
-            Role::Subtree => subtree(block, depth),
+            Role::Subtree => subtree(block, children),
             Role::Root => match self.scope {
                 DagScope::Block => Ok(Opened::default()),
-                DagScope::All => subtree(block, depth),
-                DagScope::Entity => self.entity(block),
+                DagScope::All => subtree(block, children),
+                DagScope::Entity => self.entity(block, children),
             },
-            Role::Shard => shard(block, depth),
-            Role::File { at, length } => {
-                let range = self.range.clone().unwrap_or(0..u64::MAX);
-                part_of_file(block, *at, *length, depth, &range)
-            }
+            Role::Shard { used } => shard(block, used, children),
+            Role::File { at, length } => part_of_file(block, at, length, &self.range, children),
         }
     }
 
     /// Reads the root of an entity: from here on it is a file, a directory or a lone block.
-    fn entity(&mut self, block: &Block) -> Result<Opened, WalkError> {
+    fn entity(&mut self, block: &Block, children: &mut Children) -> Result<Opened, WalkError> {
         let size = match block.cid().codec() {
             Codec::Raw => block.data().len() as u64,
             Codec::DagPb => {
-                let (_, meta) = decode(block)?;
+                let (node, meta) = decode(block)?;
                 match meta.kind {
-                    Kind::File | Kind::Raw => file_size(block, &meta)?,
-                    Kind::HamtShard => return shard(block, 0),
+                    Kind::File | Kind::Raw => file_size(block, &node, &meta)?,
+                    Kind::HamtShard => return shard(block, 0, children),
                     Kind::Directory | Kind::Metadata | Kind::Symlink => {
                         return Ok(Opened::default());
                     }
@@ -302,139 +352,34 @@ impl Walk {
             | Codec::Libp2pKey
             | Codec::Other(_) => return Ok(Opened::default()),
         };
-        let range = match self.wanted_bytes {
-            Some(bytes) => bytes.within(size)?,
-            None => 0..size,
+        self.range = match &self.wanted_bytes {
+            Wanted::Whole => 0..size,
+            Wanted::Asked(bytes) => bytes.within(size)?,
+            Wanted::Exactly(range) => within(range, size)?,
         };
-        self.range = Some(range.clone());
-        part_of_file(block, 0, Some(size), 0, &range)
+        part_of_file(block, 0, size, &self.range, children)
     }
 }
 
-/// What a block holds and leads to.
-#[derive(Debug, Default)]
-struct Opened {
-    content: Bytes,
-    children: Vec<Pending>,
-    /// Whether only part of what is below is wanted, so that meeting it again may lead to more.
-    partial: bool,
+/// What tells a block from others, or `None` for one that its CID holds.
+fn seen_key(cid: &Cid) -> Option<SeenKey> {
+    if cid.identity_data().is_some() {
+        return None;
+    }
+    let digest = cid.multihash().digest();
+    let half: &[u8; 16] = digest.first_chunk().expect("other than inline digests have 20 bytes");
+    let mut key = [0; 17];
+    key[..16].copy_from_slice(half);
+    key[16] = if cid.is_v0() { u8::MAX } else { cid.codec().code().to_le_bytes()[0] };
+    Some(key)
 }
 
-/// Every link of a block, with everything below.
-fn subtree(block: &Block, depth: u16) -> Result<Opened, WalkError> {
-    let cid = *block.cid();
-    let links = links::of(block).map_err(|source| WalkError::Links { cid, source })?;
-    if links.is_empty() {
-        return Ok(Opened::default());
+/// The part of a range that is in a file of `size` bytes.
+fn within(range: &Range<u64>, size: u64) -> Result<Range<u64>, WalkError> {
+    if range.start >= range.end.min(size) && (range.start, size) != (0, 0) {
+        return Err(TrustlessError::OutOfRange.into());
     }
-    if depth >= DEPTH_MAX {
-        return Err(WalkError::TooDeep(cid));
-    }
-    let children = links.iter().map(|link| Pending::new(link, Role::Subtree, depth + 1)).collect();
-    Ok(Opened { children, ..Opened::default() })
-}
-
-/// The shards below a shard; entries are told from shards by their longer names.
-fn shard(block: &Block, depth: u16) -> Result<Opened, WalkError> {
-    let cid = *block.cid();
-    let (node, meta) = decode(block)?;
-    if meta.kind != Kind::HamtShard {
-        return Err(WalkError::NotAFilePart(cid));
-    }
-    let geometry =
-        hamt::geometry(&node, &meta).map_err(|source| WalkError::Unixfs { cid, source })?;
-    let mut children = Vec::new();
-    for link in &node.links {
-        let Slot::Shard(shard) = hamt::slot(link, geometry) else { continue };
-        if depth >= UNIXFS_DEPTH_MAX {
-            return Err(WalkError::TooDeep(cid));
-        }
-        children.push(Pending::new(shard, Role::Shard, depth + 1));
-    }
-    Ok(Opened { children, ..Opened::default() })
-}
-
-/// The bytes that a block adds to a file, and the children that hold wanted ones.
-fn part_of_file(
-    block: &Block,
-    at: u64,
-    length: Option<u64>,
-    depth: u16,
-    range: &Range<u64>,
-) -> Result<Opened, WalkError> {
-    let cid = *block.cid();
-    let check = |actual: u64| match length {
-        Some(length) if length != actual => Err(WalkError::SizeMismatch(cid)),
-        _ => Ok(()),
-    };
-    match cid.codec() {
-        Codec::Raw => {
-            check(block.data().len() as u64)?;
-            Ok(Opened { content: cut(block.data(), at, range), ..Opened::default() })
-        }
-        Codec::DagPb => {
-            let (node, meta) = decode(block)?;
-            if !matches!(meta.kind, Kind::File | Kind::Raw) {
-                return Err(WalkError::NotAFilePart(cid));
-            }
-            check(file_size(block, &meta)?)?;
-            if node.links.len() != meta.blocksizes.len() {
-                return Err(WalkError::SizeMismatch(cid));
-            }
-            if !node.links.is_empty() && depth >= UNIXFS_DEPTH_MAX {
-                return Err(WalkError::TooDeep(cid));
-            }
-            let mut children = Vec::new();
-            let mut child_at = at + meta.data.len() as u64;
-            for (link, size) in node.links.iter().zip(&meta.blocksizes) {
-                let end = child_at + size;
-                if child_at < range.end && end > range.start {
-                    let role = Role::File { at: child_at, length: Some(*size) };
-                    children.push(Pending::new(&link.cid, role, depth + 1));
-                }
-                child_at = end;
-            }
-            let partial = at < range.start || child_at > range.end;
-            Ok(Opened { content: cut(&meta.data, at, range), children, partial })
-        }
-        Codec::DagCbor
-        | Codec::DagJson
-        | Codec::Cbor
-        | Codec::Json
-        | Codec::Libp2pKey
-        | Codec::Other(_) => Err(WalkError::NotAFilePart(cid)),
-    }
-}
-
-/// The size of a file by the sum of its parts, which must be what it declares.
-fn file_size(block: &Block, meta: &Meta) -> Result<u64, WalkError> {
-    let own = meta.data.len() as u64;
-    let sum = meta.blocksizes.iter().try_fold(own, |sum, size| sum.checked_add(*size));
-    match (sum, meta.filesize) {
-        (Some(sum), Some(declared)) if sum == declared => Ok(sum),
-        (Some(sum), None) => Ok(sum),
-        _ => Err(WalkError::SizeMismatch(*block.cid())),
-    }
-}
-
-/// The part of `data`, which begins at `at` in the file, that is in the range. No bytes are copied.
-fn cut(data: &Bytes, at: u64, range: &Range<u64>) -> Bytes {
-    let length = data.len() as u64;
-    let from = range.start.saturating_sub(at).min(length);
-    let to = range.end.saturating_sub(at).min(length);
-    if from >= to {
-        return Bytes::new();
-    }
-    let index = |at: u64| usize::try_from(at).expect("no more than the block holds");
-    data.slice(index(from)..index(to))
-}
-
-fn decode(block: &Block) -> Result<(dag_pb::Node, Meta), WalkError> {
-    let cid = *block.cid();
-    let node = dag_pb::decode(block.data()).map_err(|source| WalkError::DagPb { cid, source })?;
-    let data = node.data.clone().unwrap_or_default();
-    let meta = Meta::decode(&data).map_err(|source| WalkError::Unixfs { cid, source })?;
-    Ok((node, meta))
+    Ok(range.start..range.end.min(size))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Tree {
                     let Imported { cid, tsize, .. } = tree.import(profile);
                     folder.add(Entry { name: name.clone(), cid, tsize });
                 }
-                folder.finish()
+                folder.finish().expect("no two hashes are the same")
             }
         }
     }

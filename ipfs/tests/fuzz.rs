@@ -1,6 +1,6 @@
 //! The corpora of the fuzzer, replayed, and some thousand mutations of them.
 //!
-//! The same claims as `ipfs/fuzz`, on any compiler and in a second. Mutations follow a seed that a
+//! The same claims as `ipfs/fuzz`, on any compiler and in seconds. Mutations follow a seed that a
 //! failure prints; `BIFROST_SEED` runs that one again.
 
 use std::fs;

@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use http::HeaderValue;
-use ipfs::trustless::EntityBytes;
 
 /// The `Range` header is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +60,6 @@ fn number(text: &str) -> Result<u64, RangeError> {
         return Err(RangeError);
     }
     Ok(text.parse().unwrap_or(u64::MAX))
-}
-
-/// The words of the trustless protocol for a range that is known to lie in a file.
-pub(crate) fn entity_bytes(range: &Range<u64>) -> Option<EntityBytes> {
-    let from = i64::try_from(range.start).ok()?;
-    let to = i64::try_from(range.end.checked_sub(1)?).ok()?;
-    Some(EntityBytes { from, to: Some(to) })
 }
 
 #[cfg(test)]

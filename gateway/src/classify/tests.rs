@@ -56,6 +56,16 @@ fn query_wins_over_accept() {
 }
 
 #[test]
+fn parameters_of_a_website_are_no_fault() {
+    for query in ["version=3", "order=desc", "dag-scope=most", "format=raw&car-order=desc"] {
+        assert!(ask("GET", &format!("{PATH}?{query}"), &[]).is_ok(), "{query}");
+    }
+    let car = ("accept", "application/vnd.ipld.car");
+    let error = ask("GET", &format!("{PATH}?car-order=desc"), &[car]);
+    assert_eq!(error.expect_err("no such order").status().as_u16(), 400);
+}
+
+#[test]
 fn service_worker_registration_is_refused() {
     let error = ask("GET", PATH, &[("service-worker", "script")]).expect_err("a refusal");
     assert_eq!(error.status().as_u16(), 400);

@@ -8,14 +8,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use ipfs::trustless::{CarOptions, DagScope};
+use ipfs::trustless::CarOptions;
 use ipfs::walk::Walk;
 use ipfs::{Block, Codec, car};
 
 use super::{RenderError, Rendered, disposition, not_modified, plain, rendered};
 use crate::blocks::{Pull, Reader};
 use crate::classify::Content as Ask;
-use crate::resolve::{Plan, Shows};
+use crate::resolve::Plan;
 use crate::stream::{Content, Pieces, StreamError};
 
 /// Answers with a CAR.
@@ -28,12 +28,6 @@ pub(super) async fn response(
     let etag = etag(plan, &options);
     if let Some(response) = not_modified(ask, &etag) {
         return Ok(response);
-    }
-    if options.bytes.is_some()
-        && options.scope == DagScope::Entity
-        && let Shows::Block(_) = plan.shows
-    {
-        return Err(RenderError::NotAFile(plan.terminal));
     }
     let mut queue = VecDeque::from([Bytes::from(car::header(&[plan.terminal]))]);
     for cid in &plan.way {

@@ -10,7 +10,7 @@ use ipfs::{Cid, Codec};
 
 use super::{RenderError, Rendered, disposition, length, media, not_modified, plain, rendered};
 use crate::blocks::{Pull, Reader};
-use crate::classify::{Content as Ask, entity_bytes};
+use crate::classify::Content as Ask;
 use crate::resolve::Plan;
 use crate::stream::{Content, PIECE_BYTES_MAX, Pieces, StreamError};
 
@@ -78,7 +78,7 @@ async fn sniff(reader: &Reader, cid: Cid, size: u64) -> Result<HeaderValue, Rend
     if head.is_empty() {
         return Ok(media::by_content(b""));
     }
-    let walk = Walk::file(&cid, entity_bytes(&head));
+    let walk = Walk::file(&cid, Some(head));
     let mut pull = Pull::new(walk, reader.clone());
     let mut bytes = Vec::new();
     while let Some(visit) = pull.next().await {
@@ -101,7 +101,7 @@ async fn open(
         return Ok(Content::Full(block.data().slice(index(bytes.start)..index(bytes.end))));
     }
     let whole = bytes == (0..size);
-    let wanted = if whole { None } else { entity_bytes(&bytes) };
+    let wanted = (!whole).then(|| bytes.clone());
     let mut pull = Pull::new(Walk::file(&cid, wanted), reader.clone());
     let mut left = bytes.end - bytes.start;
     let mut current = Bytes::new();

@@ -16,7 +16,7 @@ use ipfs::unixfs::listing::{Listed, Listing};
 use ipfs::{Block, Cid, Codec};
 
 use super::{Config, LISTING, RenderError, Rendered, not_modified, plain, rendered};
-use crate::blocks::{PullError, Reader};
+use crate::blocks::{Pace, PullError, Reader};
 use crate::classify::Content as Ask;
 use crate::render::page::CONTENT_SECURITY_POLICY;
 use crate::resolve::Plan;
@@ -86,6 +86,7 @@ pub(super) async fn response(
             left: config.listing_entries_max,
             on_site: ask.site.is_some(),
             ended: false,
+            pace: Pace::default(),
         }))
     };
     let mut response = rendered(ask, StatusCode::OK, etag, content);
@@ -170,6 +171,7 @@ struct ListingPieces {
     on_site: bool,
     /// Whether the end of the page was written.
     ended: bool,
+    pace: Pace,
 }
 
 impl ListingPieces {
@@ -223,7 +225,8 @@ impl Pieces for ListingPieces {
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(None) => {}
             }
-            let Some(first) = self.listing.wanted(1).next() else { continue };
+            let Some(first) = self.listing.need() else { continue };
+            ready!(self.pace.poll_step(cx));
             let reader = self.reader.clone();
             self.pending = Some(Box::pin(async move { reader.get_next(first).await }));
         }

@@ -35,7 +35,7 @@ pub(crate) fn folder(entries: &[(&str, Tree)]) -> Tree {
         import.add(Entry { name: (*name).to_owned(), cid: tree.root, tsize: tree.tsize });
         blocks.extend(tree.blocks.iter().cloned());
     }
-    let imported = import.finish();
+    let imported = import.finish().expect("no two hashes are the same");
     blocks.extend(imported.blocks);
     Tree { root: imported.cid, tsize: imported.tsize, blocks }
 }

@@ -43,6 +43,20 @@ fn names_and_data_are_slices_of_the_block() {
 }
 
 #[test]
+fn view_keeps_the_block_and_gives_its_links_in_order() {
+    let node = Node { links: vec![link("a"), link("b")], data: Some(Bytes::from_static(b"data")) };
+    let data_first = [field(1, b"data"), encode(&Node { data: None, ..node.clone() })].concat();
+    for bytes in [encode(&node), data_first] {
+        let block = Bytes::from(bytes);
+        let view = view(&block).expect("well formed");
+        assert_eq!((view.data(), view.link_count()), (node.data.as_ref(), 2));
+        let mut links = view.links();
+        assert_eq!(links.by_ref().collect::<Vec<_>>(), node.links);
+        assert_eq!(links.next(), None);
+    }
+}
+
+#[test]
 fn what_the_codec_forbids_is_refused() {
     let hash = field(1, &cid().to_bytes());
     let name = field(2, b"a");

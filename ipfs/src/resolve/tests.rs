@@ -77,3 +77,34 @@ fn block_that_was_not_asked_for_is_refused() {
     let mut resolve = Resolve::new(root, Vec::new());
     assert!(matches!(resolve.feed(other.clone()), Err(ResolveError::NotAskedFor(_))));
 }
+
+#[test]
+fn size_of_a_file_is_what_a_walk_of_it_reads() {
+    let leaf = Block::of(Codec::Raw, Bytes::from_static(b"abcd")).expect("small");
+    let kind = |meta: &Meta, entries: &[(&str, Cid)]| {
+        let block = node(meta, entries);
+        let mut resolve = Resolve::new(*block.cid(), Vec::new());
+        resolve.feed(block).map(|terminal| terminal.expect("no names are left").kind)
+    };
+    let unsaid = Meta { blocksizes: vec![4], ..Meta::new(Kind::File) };
+    let size = kind(&unsaid, &[("", *leaf.cid())]).expect("a sound file");
+    assert_eq!(size, TerminalKind::File { size: 4 });
+    let absurd = Meta { filesize: Some(1 << 63), ..Meta::new(Kind::File) };
+    assert!(matches!(kind(&absurd, &[]), Err(ResolveError::Unixfs { .. })));
+}
+
+#[test]
+fn shard_of_another_codec_is_refused() {
+    let shard = Meta { hash_type: Some(0x22), fanout: Some(8), ..Meta::new(Kind::HamtShard) };
+    let empty = node(&shard, &[]);
+    let raw = Block::of(Codec::Raw, empty.into_data()).expect("small");
+    let slots: Vec<String> = (0..8).map(|slot| slot.to_string()).collect();
+    let entries: Vec<(&str, Cid)> = slots.iter().map(|slot| (&slot[..], *raw.cid())).collect();
+    let root = node(&Meta { data: Bytes::from_static(&[0xff]), ..shard }, &entries);
+    let mut resolve = Resolve::new(*root.cid(), vec!["a".to_owned()]);
+    resolve.feed(root).expect("the root");
+    assert!(matches!(
+        resolve.feed(raw),
+        Err(ResolveError::Unixfs { source: UnixfsError::NotADirectory(_), .. })
+    ));
+}

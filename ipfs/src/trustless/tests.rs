@@ -36,18 +36,17 @@ fn malformed_entity_bytes_are_refused() {
 
 #[test]
 fn query_wins_over_accept() {
-    let query = Wanted::from_query("format=car&dag-scope=block").expect("a valid query");
-    let accept =
-        Wanted::from_accept("application/vnd.ipld.car; order=dfs; dups=y").expect("a valid header");
+    let query = Wanted::from_query("format=car&dag-scope=block");
+    let accept = Wanted::from_accept("application/vnd.ipld.car; order=dfs; dups=y");
     let wanted = query.or(accept);
     assert_eq!(wanted.format, Some(Format::Car));
-    assert_eq!(wanted.car().scope, DagScope::Block);
-    assert!(wanted.car().dups);
+    let options = wanted.car().expect("defined values");
+    assert_eq!((options.scope, options.dups), (DagScope::Block, true));
 }
 
 #[test]
 fn accept_is_weighed_by_quality() {
-    let format = |accept| Wanted::from_accept(accept).expect("a valid header").format;
+    let format = |accept| Wanted::from_accept(accept).format;
     assert_eq!(format("text/html, application/vnd.ipld.raw;q=0.5"), None);
     assert_eq!(format("text/html;q=0.4, application/vnd.ipld.raw;q=0.5"), Some(Format::Raw));
     assert_eq!(format("application/vnd.ipld.car"), Some(Format::Car));
@@ -58,11 +57,29 @@ fn accept_is_weighed_by_quality() {
 
 #[test]
 fn undefined_values_are_refused_and_unknown_names_ignored() {
-    assert!(Wanted::from_query("dag-scope=some").is_err());
-    assert!(Wanted::from_query("format=car&car-version=2").is_err());
-    assert!(Wanted::from_query("car-order=random").is_err());
-    let wanted = Wanted::from_query("format=tar&x=y&&=").expect("a valid query");
-    assert_eq!(wanted, Wanted::default());
+    let car = |query| Wanted::from_query(query).car();
+    for query in ["dag-scope=some", "format=car&car-version=2", "car-order=random", "car-dups=1"] {
+        assert!(matches!(car(query), Err(TrustlessError::Parameter { .. })), "{query}");
+    }
+    assert!(Wanted::from_accept("application/vnd.ipld.car; dups=maybe").car().is_err());
+    assert_eq!(Wanted::from_query("format=tar&x=y&&="), Wanted::default());
+}
+
+#[test]
+fn words_that_belong_to_a_website_are_left_to_it() {
+    for query in ["version=3", "order=desc&dups=none", "car-color=red"] {
+        assert_eq!(Wanted::from_query(query), Wanted::default(), "{query}");
+    }
+    assert_eq!(Wanted::from_accept("application/vnd.ipld.raw; version=3").fault, None);
+}
+
+#[test]
+fn range_of_bytes_asks_for_an_entity() {
+    let scope = |query| Wanted::from_query(query).car().expect("defined values").scope;
+    assert_eq!(scope("entity-bytes=0:10"), DagScope::Entity);
+    assert_eq!(scope("dag-scope=all&entity-bytes=0:10"), DagScope::Entity);
+    assert_eq!(scope("dag-scope=block&entity-bytes=0:10"), DagScope::Block);
+    assert_eq!(scope(""), DagScope::All);
 }
 
 #[test]
@@ -73,7 +90,7 @@ fn car_query_asks_for_what_was_meant() {
         order: Order::Dfs,
         dups: true,
     };
-    let read = Wanted::from_query(&options.query()).expect("our own query").car();
+    let read = Wanted::from_query(&options.query()).car().expect("our own query");
     assert_eq!(read, options);
 }
 

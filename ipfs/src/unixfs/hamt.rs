@@ -5,7 +5,7 @@
 //! before they index anything.
 
 use crate::cid::Cid;
-use crate::dag_pb::{Link, Node};
+use crate::dag_pb::{Link, View};
 use crate::unixfs::meta::{Kind, Meta, UnixfsError};
 
 mod murmur;
@@ -37,11 +37,13 @@ pub struct Geometry {
     pub prefix: usize,
 }
 
-/// Checks a shard against the rules of the format.
+/// Checks a shard against the rules of the format, below shards that have used so many bits of the
+/// hash: none for the root.
 ///
 /// # Errors
-/// [`UnixfsError::Hamt`].
-pub fn geometry(node: &Node, meta: &Meta) -> Result<Geometry, UnixfsError> {
+/// [`UnixfsError::Hamt`]; [`UnixfsError::TooDeep`] when the hash has no bits left for it, which
+/// bounds the depth: eight levels at the usual fanout, 21 at the smallest.
+pub fn geometry(node: &View, meta: &Meta, used: u32) -> Result<Geometry, UnixfsError> {
     if meta.kind != Kind::HamtShard {
         return Err(UnixfsError::Hamt("not a shard"));
     }
@@ -56,14 +58,22 @@ pub fn geometry(node: &Node, meta: &Meta) -> Result<Geometry, UnixfsError> {
         return Err(UnixfsError::Hamt("bitfield longer than the fanout"));
     }
     let marked: usize = meta.data.iter().map(|byte| byte.count_ones() as usize).sum();
-    if marked != node.links.len() {
+    if marked != node.link_count() {
         return Err(UnixfsError::Hamt("bitfield does not match the links"));
     }
+    // Shards that lead to nothing can be shared so that there are more paths than can be walked.
+    if marked == 0 && used > 0 {
+        return Err(UnixfsError::Hamt("an empty shard below another"));
+    }
     let prefix = format!("{:X}", fanout - 1).len();
-    if node.links.iter().any(|link| link.name.len() < prefix) {
+    if node.links().any(|link| link.name.len() < prefix) {
         return Err(UnixfsError::Hamt("a link's name is shorter than its prefix"));
     }
-    Ok(Geometry { bits: fanout.trailing_zeros(), prefix })
+    let bits = fanout.trailing_zeros();
+    if used + bits > u64::BITS {
+        return Err(UnixfsError::TooDeep);
+    }
+    Ok(Geometry { bits, prefix })
 }
 
 /// A link of a shard, told apart.
@@ -103,16 +113,13 @@ impl Lookup {
     /// # Errors
     /// [`UnixfsError::Hamt`] for a malformed shard, [`UnixfsError::TooDeep`] when the hash has no
     /// bits left for another level.
-    pub fn step(&mut self, node: &Node, meta: &Meta) -> Result<HamtStep, UnixfsError> {
-        let geometry = geometry(node, meta)?;
-        if self.used + geometry.bits > u64::BITS {
-            return Err(UnixfsError::TooDeep);
-        }
+    pub fn step(&mut self, node: &View, meta: &Meta) -> Result<HamtStep, UnixfsError> {
+        let geometry = geometry(node, meta, self.used)?;
         let index = (self.hash << self.used) >> (u64::BITS - geometry.bits);
         self.used += geometry.bits;
         let prefix = format!("{index:0width$X}", width = geometry.prefix);
-        let found = node.links.iter().find(|link| link.name.starts_with(prefix.as_bytes()));
-        Ok(match found.map(|link| slot(link, geometry)) {
+        let found = node.links().find(|link| link.name.starts_with(prefix.as_bytes()));
+        Ok(match found.as_ref().map(|link| slot(link, geometry)) {
             Some(Slot::Shard(cid)) => HamtStep::Descend(*cid),
             Some(Slot::Entry(name, link)) if name == self.name => HamtStep::Found(link.cid),
             Some(Slot::Entry(..)) | None => HamtStep::Missing,

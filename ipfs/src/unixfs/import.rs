@@ -14,7 +14,7 @@ use crate::unixfs::{Kind, Meta};
 mod directory;
 mod file;
 
-pub use directory::{DirectoryImport, Entry};
+pub use directory::{Collision, DirectoryImport, Entry};
 pub use file::{Chunker, FileImport, Layout, Leaf};
 
 /// Parameters that decide the CIDs of an import, by their names in IPIP-499.

@@ -4,20 +4,19 @@
 //! HAMT is read shard by shard, so that a folder of millions needs no more memory than its depth.
 //! Nothing below an entry is fetched: its size is what the link says.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use crate::block::Block;
 use crate::cid::{Cid, Codec};
-use crate::dag_pb;
-use crate::unixfs::hamt::{self, Slot};
+use crate::dag_pb::{self, Link, Links};
+use crate::unixfs::hamt::{self, Geometry, Slot};
 use crate::unixfs::{Kind, Meta, UnixfsError};
 
 /// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name; stored as bytes, and shown with replacement characters where they are not UTF-8.
+    /// Its name. Stored as bytes, and shown with replacement characters where they are not UTF-8:
+    /// such a name cannot be asked for by what is shown.
     pub name: String,
     /// What it is.
     pub cid: Cid,
@@ -25,18 +24,22 @@ pub struct Listed {
     pub tsize: u64,
 }
 
-/// A step of a HAMT that is still to come, in order.
+/// A block whose links are being listed.
 #[derive(Debug)]
-enum Ahead {
-    Entry(Listed),
-    /// A shard, and how many bits of the hash the shards above it have used.
-    Shard(Cid, u32),
+struct Level {
+    links: Links,
+    /// How a shard's names are read, and how many bits of the hash it and those above it use;
+    /// `None` for a plain directory.
+    shard: Option<(Geometry, u32)>,
 }
 
-/// A directory being listed.
+/// A directory being listed. It keeps the blocks that it is in, a block for each level, and a place
+/// in each.
 #[derive(Debug)]
 pub struct Listing {
-    ahead: VecDeque<Ahead>,
+    levels: Vec<Level>,
+    /// The shard that comes next, and how many bits of the hash the shards above it use.
+    need: Option<(Cid, u32)>,
 }
 
 impl Listing {
@@ -45,80 +48,65 @@ impl Listing {
     /// # Errors
     /// [`UnixfsError::NotADirectory`] for any other block, [`UnixfsError`] for a malformed one.
     pub fn new(root: &Block) -> Result<Self, UnixfsError> {
-        if root.cid().codec() != Codec::DagPb {
-            return Err(UnixfsError::NotADirectory(*root.cid()));
-        }
-        Ok(Self { ahead: open(root, 0)? })
+        Ok(Self { levels: vec![open(root, 0)?], need: None })
     }
 
     /// The next entry that is already known; `None` at a shard that has to be fed, and at the end.
     pub fn next_entry(&mut self) -> Option<Listed> {
-        match self.ahead.pop_front()? {
-            Ahead::Entry(entry) => Some(entry),
-            shard @ Ahead::Shard(..) => {
-                self.ahead.push_front(shard);
-                None
+        while self.need.is_none() {
+            let level = self.levels.last_mut()?;
+            let Some(link) = level.links.next() else {
+                self.levels.pop();
+                continue;
+            };
+            let Some((geometry, used)) = level.shard else {
+                return Some(listed(&link.name, &link));
+            };
+            match hamt::slot(&link, geometry) {
+                Slot::Entry(name, link) => return Some(listed(name, link)),
+                Slot::Shard(cid) => self.need = Some((*cid, used)),
             }
         }
+        None
     }
 
-    /// The next shards in order, at most `count`. The first is the one that [`Listing::feed`]
-    /// takes once [`Listing::next_entry`] has nothing left before it.
-    pub fn wanted(&self, count: usize) -> impl Iterator<Item = Cid> {
-        let shards = self.ahead.iter().filter_map(|ahead| match ahead {
-            Ahead::Shard(cid, _) => Some(*cid),
-            Ahead::Entry(_) => None,
-        });
-        shards.take(count)
+    /// The shard that [`Listing::feed`] takes, once [`Listing::next_entry`] came to it.
+    pub fn need(&self) -> Option<Cid> {
+        self.need.map(|(cid, _)| cid)
     }
 
-    /// Whether every entry was given.
+    /// Whether [`Listing::next_entry`] gave every entry and then `None`.
     pub fn is_done(&self) -> bool {
-        self.ahead.is_empty()
+        self.levels.is_empty()
     }
 
-    /// Takes the next shard.
+    /// Takes the shard that is needed.
     ///
     /// # Errors
     /// [`UnixfsError::NotAskedFor`] for another block, [`UnixfsError`] for a malformed shard.
     pub fn feed(&mut self, block: &Block) -> Result<(), UnixfsError> {
-        let Some(Ahead::Shard(cid, used)) = self.ahead.front() else {
-            return Err(UnixfsError::NotAskedFor(*block.cid()));
+        let used = match self.need {
+            Some((cid, used)) if cid == *block.cid() => used,
+            Some(_) | None => return Err(UnixfsError::NotAskedFor(*block.cid())),
         };
-        let used = *used;
-        if cid != block.cid() {
-            return Err(UnixfsError::NotAskedFor(*block.cid()));
-        }
-        let opened = open(block, used)?;
-        self.ahead.pop_front();
-        for ahead in opened.into_iter().rev() {
-            self.ahead.push_front(ahead);
-        }
+        self.levels.push(open(block, used)?);
+        self.need = None;
         Ok(())
     }
 }
 
-/// What one block of a directory holds. A shard that needs more bits than the hash has left is
-/// refused, which bounds the depth: eight levels at the usual fanout.
-fn open(block: &Block, used: u32) -> Result<VecDeque<Ahead>, UnixfsError> {
-    let node = dag_pb::decode(block.data())?;
-    let meta = Meta::decode(node.data.as_ref().unwrap_or(&Bytes::new()))?;
+/// Begins one block of a directory, below shards that use so many bits of the hash.
+fn open(block: &Block, used: u32) -> Result<Level, UnixfsError> {
+    if block.cid().codec() != Codec::DagPb {
+        return Err(UnixfsError::NotADirectory(*block.cid()));
+    }
+    let node = dag_pb::view(block.data())?;
+    let meta = Meta::decode(node.data().unwrap_or(&Bytes::new()))?;
     match meta.kind {
-        Kind::Directory if used == 0 => {
-            let entry = |link: &dag_pb::Link| Ahead::Entry(listed(&link.name, link));
-            Ok(node.links.iter().map(entry).collect())
-        }
+        Kind::Directory if used == 0 => Ok(Level { links: node.links(), shard: None }),
         Kind::HamtShard => {
-            let geometry = hamt::geometry(&node, &meta)?;
-            let used = used + geometry.bits;
-            if used > u64::BITS {
-                return Err(UnixfsError::TooDeep);
-            }
-            let ahead = |link| match hamt::slot(link, geometry) {
-                Slot::Shard(cid) => Ahead::Shard(*cid, used),
-                Slot::Entry(name, link) => Ahead::Entry(listed(name, link)),
-            };
-            Ok(node.links.iter().map(ahead).collect())
+            let geometry = hamt::geometry(&node, &meta, used)?;
+            Ok(Level { links: node.links(), shard: Some((geometry, used + geometry.bits)) })
         }
         Kind::Directory | Kind::File | Kind::Raw | Kind::Metadata | Kind::Symlink => {
             Err(UnixfsError::NotADirectory(*block.cid()))
@@ -126,7 +114,7 @@ fn open(block: &Block, used: u32) -> Result<VecDeque<Ahead>, UnixfsError> {
     }
 }
 
-fn listed(name: &[u8], link: &dag_pb::Link) -> Listed {
+fn listed(name: &[u8], link: &Link) -> Listed {
     Listed { name: String::from_utf8_lossy(name).into_owned(), cid: link.cid, tsize: link.tsize }
 }
 
@@ -143,23 +131,18 @@ mod tests {
         for i in 0..count {
             directory.add(Entry { name: format!("entry-{i:06}"), cid, tsize: i as u64 });
         }
-        let imported = directory.finish();
+        let imported = directory.finish().expect("no two hashes are the same");
         (imported.cid, imported.blocks.into_iter().map(|block| (*block.cid(), block)).collect())
     }
 
     fn list(root: Cid, blocks: &BTreeMap<Cid, Block>) -> Result<Vec<Listed>, UnixfsError> {
         let mut listing = Listing::new(&blocks[&root])?;
         let mut entries = Vec::new();
-        while !listing.is_done() {
-            match listing.next_entry() {
-                Some(entry) => entries.push(entry),
-                None => {
-                    let cid = listing.wanted(1).next().expect("not done");
-                    listing.feed(&blocks[&cid])?;
-                }
-            }
+        loop {
+            entries.extend(std::iter::from_fn(|| listing.next_entry()));
+            let Some(cid) = listing.need() else { return Ok(entries) };
+            listing.feed(&blocks[&cid])?;
         }
-        Ok(entries)
     }
 
     #[test]
@@ -186,26 +169,64 @@ mod tests {
         assert!(matches!(Listing::new(&block), Err(UnixfsError::NotADirectory(_))));
     }
 
+    /// A shard of 8 slots whose first ones hold these shards.
+    fn shard(children: &[Cid]) -> Block {
+        let meta = Meta {
+            data: Bytes::copy_from_slice(&[u8::MAX >> (8 - children.len())]),
+            hash_type: Some(hamt::MURMUR3_X64_64),
+            fanout: Some(8),
+            ..Meta::new(Kind::HamtShard)
+        };
+        let link = |(slot, cid): (usize, &Cid)| Link {
+            cid: *cid,
+            name: slot.to_string().into(),
+            tsize: 0,
+        };
+        let links = children.iter().enumerate().map(link).collect();
+        let node = dag_pb::Node { links, data: Some(meta.encode().into()) };
+        Block::of(Codec::DagPb, dag_pb::encode(&node).into()).expect("small")
+    }
+
+    fn shelf(blocks: Vec<Block>) -> BTreeMap<Cid, Block> {
+        blocks.into_iter().map(|block| (*block.cid(), block)).collect()
+    }
+
     #[test]
     fn chain_of_shards_deeper_than_the_hash_is_refused() {
         let leaf = Block::of(Codec::Raw, Bytes::from_static(b"x")).expect("small");
-        let shard = |child: &Cid| {
-            let meta = Meta {
-                data: Bytes::from_static(&[1]),
-                hash_type: Some(hamt::MURMUR3_X64_64),
-                fanout: Some(8),
-                ..Meta::new(Kind::HamtShard)
-            };
-            let link = dag_pb::Link { cid: *child, name: Bytes::from_static(b"0"), tsize: 0 };
-            let node = dag_pb::Node { links: vec![link], data: Some(meta.encode().into()) };
-            Block::of(Codec::DagPb, dag_pb::encode(&node).into()).expect("small")
-        };
-        let mut chain = vec![shard(leaf.cid())];
+        let mut chain = vec![shard(&[*leaf.cid()])];
         for _ in 0..64 {
-            chain.push(shard(chain.last().expect("one at least").cid()));
+            chain.push(shard(&[*chain.last().expect("one at least").cid()]));
         }
         let root = *chain.last().expect("one at least").cid();
-        let blocks = chain.into_iter().map(|block| (*block.cid(), block)).collect();
-        assert!(matches!(list(root, &blocks), Err(UnixfsError::TooDeep)));
+        assert!(matches!(list(root, &shelf(chain)), Err(UnixfsError::TooDeep)));
+    }
+
+    #[test]
+    fn shards_that_lead_to_nothing_are_refused_at_once() {
+        let nothing = Meta {
+            hash_type: Some(hamt::MURMUR3_X64_64),
+            fanout: Some(8),
+            ..Meta::new(Kind::HamtShard)
+        };
+        let node = dag_pb::Node { links: Vec::new(), data: Some(nothing.encode().into()) };
+        let empty = Block::of(Codec::DagPb, dag_pb::encode(&node).into()).expect("small");
+        assert_eq!(list(*empty.cid(), &shelf(vec![empty.clone()])), Ok(Vec::new()));
+        let mut blocks = vec![empty];
+        for _ in 0..20 {
+            blocks.push(shard(&[*blocks.last().expect("one at least").cid(); 8]));
+        }
+        let root = *blocks.last().expect("one at least").cid();
+        assert!(matches!(list(root, &shelf(blocks)), Err(UnixfsError::Hamt(_))));
+    }
+
+    #[test]
+    fn shard_of_another_codec_is_refused() {
+        let inner = shard(&[*Block::of(Codec::Raw, Bytes::new()).expect("small").cid()]);
+        let raw = Block::of(Codec::Raw, inner.into_data()).expect("small");
+        let root = shard(&[*raw.cid()]);
+        let cid = *root.cid();
+        let refused = Err(UnixfsError::NotADirectory(*raw.cid()));
+        assert_eq!(list(cid, &shelf(vec![raw, root])), refused);
     }
 }

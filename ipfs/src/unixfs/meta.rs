@@ -5,7 +5,12 @@
 
 use bytes::Bytes;
 
+use crate::block::BLOCK_BYTES_MAX;
 use crate::dag_pb::{DagPbError, Fields, Value, write_bytes, write_number, write_varint};
+
+/// Most sizes of parts that are read: the shortest link has 8 bytes, so a block has no room for the
+/// links of more.
+const SIZES_MAX: usize = BLOCK_BYTES_MAX / 8;
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +44,7 @@ pub enum UnixfsError {
     /// A HAMT shard breaks a rule.
     #[error("malformed HAMT shard: {0}")]
     Hamt(&'static str),
-    /// A block's own word about sizes does not add up.
+    /// A node's own word about sizes does not add up.
     #[error("sizes do not add up: {0}")]
     Sizes(&'static str),
     /// A directory is nested deeper than its hash has bits.
@@ -129,6 +134,25 @@ impl Meta {
         Ok(meta)
     }
 
+    /// The size of the file whose root this is, if its node has so many links: the sum of its
+    /// parts, which must be what it declares.
+    ///
+    /// # Errors
+    /// [`UnixfsError::Sizes`] when the parts are not as many as the links, or do not add up.
+    pub fn file_size(&self, links: usize) -> Result<u64, UnixfsError> {
+        if self.blocksizes.len() != links {
+            return Err(UnixfsError::Sizes("not as many sizes as links"));
+        }
+        let own = self.data.len() as u64;
+        let sum = self.blocksizes.iter().try_fold(own, |sum, size| sum.checked_add(*size));
+        match (sum, self.filesize) {
+            (Some(sum), None) => Ok(sum),
+            (Some(sum), Some(declared)) if sum == declared => Ok(sum),
+            (Some(_), Some(_)) => Err(UnixfsError::Sizes("the parts are not the whole")),
+            (None, _) => Err(UnixfsError::Sizes("more than 64 bits")),
+        }
+    }
+
     /// Writes the message in the order of its fields.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(16 + self.data.len() + 5 * self.blocksizes.len());
@@ -186,18 +210,26 @@ fn kind_of(number: u64) -> Result<Kind, UnixfsError> {
 /// Sizes are written one by one; packed ones are read too.
 fn read_sizes(value: Value, sizes: &mut Vec<u64>) -> Result<(), UnixfsError> {
     match value {
-        Value::Number(size) => sizes.push(size),
+        Value::Number(size) => push_size(size, sizes)?,
         Value::Bytes(packed) => {
             let mut rest = &packed[..];
             while !rest.is_empty() {
                 let (size, behind) = unsigned_varint::decode::u64(rest)
                     .map_err(|_| DagPbError::Malformed("a packed size"))?;
-                sizes.push(size);
+                push_size(size, sizes)?;
                 rest = behind;
             }
         }
         Value::Fixed32(_) => return Err(DagPbError::Malformed("a wrong wire type").into()),
     }
+    Ok(())
+}
+
+fn push_size(size: u64, sizes: &mut Vec<u64>) -> Result<(), UnixfsError> {
+    if sizes.len() == SIZES_MAX {
+        return Err(UnixfsError::Sizes("more than a block has room for links"));
+    }
+    sizes.push(size);
     Ok(())
 }
 

@@ -44,13 +44,16 @@ impl Question {
             | PathError::TooDeep => ServeError::Path(error),
         })?;
         let accept = joined(request.headers(), &header::ACCEPT);
-        let wanted = Wanted::from_query(query)
-            .and_then(|query| Ok(query.or(Wanted::from_accept(&accept)?)))
-            .map_err(ServeError::Parameter)?;
+        let wanted = Wanted::from_query(query).or(Wanted::from_accept(&accept));
+        let format = wanted.format.ok_or(ServeError::NoFormat)?;
+        let car = match format {
+            Format::Raw => CarOptions::default(),
+            Format::Car => wanted.car().map_err(ServeError::Parameter)?,
+        };
         Ok(Self {
             path,
-            format: wanted.format.ok_or(ServeError::NoFormat)?,
-            car: wanted.car(),
+            format,
+            car,
             local_only: is_local_only(request.headers()),
             filename: filename(query),
         })

@@ -69,7 +69,7 @@ impl Builder {
             }
             Step::Leave(name) => {
                 let folder = self.folders.pop().expect("a folder that ends has begun");
-                self.entry(name, &folder.finish())
+                self.entry(name, &folder.finish()?)
             }
         }
     }

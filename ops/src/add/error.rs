@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 use ipfs::car::CarError;
+use ipfs::unixfs::import::Collision;
 
 use crate::client::ClientError;
 use crate::fleet::FleetError;
@@ -47,6 +48,9 @@ pub(crate) enum AddError {
     /// One name for several paths.
     #[error("--name takes one PATH; to put several into one folder, use --wrap")]
     NameOfMany,
+    /// A folder that is too large for one block has two names that cannot be in it together.
+    #[error("{0}, so one folder of this size cannot hold both; nothing was added: rename one")]
+    SameHash(#[from] Collision),
     /// A path has no name of its own.
     #[error("{} has no name; give one with --name", .0.display())]
     NoName(PathBuf),
@@ -143,6 +147,7 @@ impl AddError {
             | AddError::Read { .. }
             | AddError::Car { .. }
             | AddError::NotWhole { .. }
+            | AddError::SameHash(_)
             | AddError::NoRoots(_) => Exit::Input,
             AddError::NameTaken(_)
             | AddError::BadName(_)
@@ -240,6 +245,14 @@ mod tests {
         };
         assert!(error.to_string().ends_with("with --data on another disk"), "{error}");
         assert_eq!(error.exit(), Exit::Refused);
+    }
+
+    #[test]
+    fn names_with_the_same_hash_are_both_named() {
+        let error = AddError::from(Collision { first: "a".into(), second: "b".into() });
+        let text = "names \"a\" and \"b\" have the same hash, so one folder of this size cannot hold both; nothing was added: rename one";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(error.exit(), Exit::Input);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::dag_pb::{self, Node};
 use crate::{Block, Codec};
 
 fn link(name: &str) -> Link {
@@ -11,25 +12,26 @@ fn link(name: &str) -> Link {
     Link { cid: *block.cid(), name: Bytes::copy_from_slice(name.as_bytes()), tsize: 0 }
 }
 
-fn shard(fanout: u64, bitfield: &[u8], names: &[&str]) -> (Node, Meta) {
+fn shard(fanout: u64, bitfield: &[u8], names: &[&str]) -> (View, Meta) {
     let meta = Meta {
         data: Bytes::copy_from_slice(bitfield),
         hash_type: Some(MURMUR3_X64_64),
         fanout: Some(fanout),
         ..Meta::new(Kind::HamtShard)
     };
-    (Node { links: names.iter().map(|name| link(name)).collect(), data: None }, meta)
+    let node = Node { links: names.iter().map(|name| link(name)).collect(), data: None };
+    (dag_pb::view(&dag_pb::encode(&node).into()).expect("our own node"), meta)
 }
 
 #[test]
 fn fanouts_that_the_format_forbids_are_refused() {
     for fanout in [0, 1, 4, 7, 12, 1025, 2048, 1 << 31, 1 << 63, u64::MAX] {
         let (node, meta) = shard(fanout, &[], &[]);
-        assert_eq!(geometry(&node, &meta), Err(UnixfsError::Hamt("bad fanout")), "{fanout}");
+        assert_eq!(geometry(&node, &meta, 0), Err(UnixfsError::Hamt("bad fanout")), "{fanout}");
     }
     for fanout in [8, 16, 256, 1024] {
         let (node, meta) = shard(fanout, &[], &[]);
-        assert!(geometry(&node, &meta).is_ok(), "{fanout}");
+        assert!(geometry(&node, &meta, 0).is_ok(), "{fanout}");
     }
 }
 
@@ -40,7 +42,7 @@ fn shard_that_contradicts_itself_is_refused() {
     let more_links = shard(256, &[1], &["00a", "01b"]);
     let short_name = shard(256, &[1], &["0"]);
     for (node, meta) in [wide, more_bits, more_links, short_name] {
-        assert!(geometry(&node, &meta).is_err());
+        assert!(geometry(&node, &meta, 0).is_err());
         assert!(Lookup::new(b"a").step(&node, &meta).is_err());
     }
     let (node, meta) = shard(256, &[1], &["00a"]);
@@ -50,8 +52,16 @@ fn shard_that_contradicts_itself_is_refused() {
         Meta { fanout: None, ..meta.clone() },
         Meta { kind: Kind::Directory, ..meta },
     ] {
-        assert!(geometry(&node, &broken).is_err());
+        assert!(geometry(&node, &broken, 0).is_err());
     }
+}
+
+#[test]
+fn empty_shard_is_a_root_or_nothing() {
+    let (node, meta) = shard(8, &[], &[]);
+    assert!(geometry(&node, &meta, 0).is_ok());
+    let refused = Err(UnixfsError::Hamt("an empty shard below another"));
+    assert_eq!(geometry(&node, &meta, 3), refused);
 }
 
 #[test]

@@ -32,6 +32,17 @@ pub struct Entry {
     pub tsize: u64,
 }
 
+/// Two names that one directory cannot hold: it is so large that it has to be a HAMT, which tells
+/// names apart by their hashes, and those are the same. A pair is only found by looking for one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("names {first:?} and {second:?} have the same hash")]
+pub struct Collision {
+    /// One name.
+    pub first: String,
+    /// The other.
+    pub second: String,
+}
+
 /// Imports one directory whose entries are imported already.
 #[derive(Debug)]
 pub struct DirectoryImport {
@@ -51,7 +62,10 @@ impl DirectoryImport {
     }
 
     /// Closes the directory.
-    pub fn finish(self) -> Imported {
+    ///
+    /// # Errors
+    /// [`Collision`], only for a directory that has to be a HAMT.
+    pub fn finish(self) -> Result<Imported, Collision> {
         let links: Vec<Link> = self
             .entries
             .into_iter()
@@ -69,22 +83,27 @@ impl DirectoryImport {
             return hamt(self.profile, node.links);
         }
         let built = self.profile.node(&node);
-        Imported { cid: built.cid, tsize: built.tsize, blocks: vec![built.block] }
+        Ok(Imported { cid: built.cid, tsize: built.tsize, blocks: vec![built.block] })
     }
 }
 
-fn hamt(profile: Profile, links: Vec<Link>) -> Imported {
+fn hamt(profile: Profile, links: Vec<Link>) -> Result<Imported, Collision> {
     let hashed: Vec<(u64, Link)> =
         links.into_iter().map(|link| (murmur3_x64_64(&link.name), link)).collect();
     let mut blocks = Vec::new();
-    let root = shard(profile, hashed, 0, &mut blocks);
+    let root = shard(profile, hashed, 0, &mut blocks)?;
     blocks.push(root.block);
-    Imported { cid: root.cid, tsize: root.tsize, blocks }
+    Ok(Imported { cid: root.cid, tsize: root.tsize, blocks })
 }
 
 /// Builds a shard of the entries whose hashes agree in the first `used` bits. Recursion ends with
 /// the bits of the hash, at eight levels.
-fn shard(profile: Profile, hashed: Vec<(u64, Link)>, used: u32, blocks: &mut Vec<Block>) -> Built {
+fn shard(
+    profile: Profile,
+    hashed: Vec<(u64, Link)>,
+    used: u32,
+    blocks: &mut Vec<Block>,
+) -> Result<Built, Collision> {
     let mut slots: BTreeMap<usize, Vec<(u64, Link)>> = BTreeMap::new();
     for (hash, link) in hashed {
         let slot = (hash << used) >> (u64::BITS - FANOUT_BITS);
@@ -96,15 +115,15 @@ fn shard(profile: Profile, hashed: Vec<(u64, Link)>, used: u32, blocks: &mut Vec
     for (slot, mut entries) in slots {
         bitfield[FANOUT / 8 - 1 - slot / 8] |= 1 << (slot % 8);
         let mut name = format!("{slot:02X}").into_bytes();
-        // Two names whose hashes are the same to the last bit cannot be told apart any deeper;
-        // finding a pair takes an attacker, and the last one wins.
-        let exhausted = used + 2 * FANOUT_BITS > u64::BITS;
-        let link = if entries.len() == 1 || exhausted {
+        let link = if entries.len() == 1 {
             let (_, link) = entries.pop().expect("a slot has an entry");
             name.extend_from_slice(&link.name);
             Link { name: name.into(), ..link }
+        } else if used + FANOUT_BITS == u64::BITS {
+            let name = |at: usize| String::from_utf8_lossy(&entries[at].1.name).into_owned();
+            return Err(Collision { first: name(0), second: name(1) });
         } else {
-            let built = shard(profile, entries, used + FANOUT_BITS, blocks);
+            let built = shard(profile, entries, used + FANOUT_BITS, blocks)?;
             blocks.push(built.block);
             Link { cid: built.cid, name: name.into(), tsize: built.tsize }
         };
@@ -118,5 +137,5 @@ fn shard(profile: Profile, hashed: Vec<(u64, Link)>, used: u32, blocks: &mut Vec
         fanout: Some(FANOUT as u64),
         ..Meta::new(Kind::HamtShard)
     };
-    profile.node(&Node { links, data: Some(meta.encode().into()) })
+    Ok(profile.node(&Node { links, data: Some(meta.encode().into()) }))
 }

@@ -103,9 +103,12 @@ impl Layout {
         blocks
     }
 
-    /// Closes the tree.
+    /// Closes the tree. One without leaves is that of an empty file.
     pub fn finish(mut self) -> Imported {
         let mut blocks = Vec::new();
+        if self.levels.len() == 1 && self.levels[0].is_empty() {
+            blocks = self.push(Leaf::new(self.profile, Bytes::new()));
+        }
         for level in 0.. {
             let is_top = level + 1 == self.levels.len();
             if is_top && let [root] = &self.levels[level][..] {

@@ -65,7 +65,7 @@ fn every_entry_of_a_hamt_is_found_and_no_other() {
         let name = format!("an entry with a rather long name, number {i}");
         directory.add(Entry { name, cid: leaf.cid, tsize: 1 });
     }
-    let imported = directory.finish();
+    let imported = directory.finish().expect("no two hashes are the same");
     let mut blocks: BTreeMap<Cid, Block> =
         imported.blocks.iter().map(|block| (*block.cid(), block.clone())).collect();
     assert!(blocks.len() > 200, "a HAMT of {} shards", blocks.len());
@@ -85,6 +85,36 @@ fn every_entry_of_a_hamt_is_found_and_no_other() {
         assert_eq!(terminal.expect("an entry").roots, [imported.cid, leaf.cid]);
     }
     assert!(find("an entry with a rather long name, number 6000".to_owned()).is_none());
+}
+
+#[test]
+fn names_with_the_same_hash_are_refused_and_none_is_lost() {
+    // 32 bytes each, the second half of one chosen so that the hash is where the other's is.
+    let names =
+        ["iK2ZWeqhFWCEPyYngFb51yBMWXaSCrUZ", "QyE5zYQVP6wp4f7G# oJ\u{11}q6q#+\u{1}\u{2}NTir"];
+    let leaf = Profile::V1of2025.leaf(Bytes::from_static(b"x"));
+    let import = |others: usize| {
+        let mut directory = DirectoryImport::new(Profile::V1of2025);
+        let others = (0..others).map(|i| format!("an entry with a rather long name, number {i}"));
+        for name in others.chain(names.map(str::to_owned)) {
+            directory.add(Entry { name, cid: leaf.cid, tsize: 1 });
+        }
+        directory.finish()
+    };
+    let small = import(0).expect("one block tells names apart by themselves");
+    let node = dag_pb::decode(small.blocks[0].data()).expect("our own node");
+    assert_eq!(node.links.len(), 2);
+    let [second, first] = names.map(str::to_owned);
+    assert_eq!(import(6000).expect_err("a HAMT cannot"), Collision { first, second });
+}
+
+#[test]
+fn layout_without_leaves_is_an_empty_file() {
+    for profile in Profile::ALL {
+        let imported = Layout::new(profile).finish();
+        let (cid, blocks) = import(profile, b"", 1);
+        assert_eq!((imported.cid, imported.blocks), (cid, blocks));
+    }
 }
 
 #[test]

@@ -29,6 +29,29 @@ fn packed_sizes_are_read() {
 }
 
 #[test]
+fn more_sizes_than_a_block_can_have_links_are_refused() {
+    let packed = vec![1; SIZES_MAX + 1];
+    let mut bytes = vec![0x08, 0x02];
+    write_bytes(&mut bytes, 4, &packed);
+    assert!(matches!(read(&bytes), Err(UnixfsError::Sizes(_))));
+}
+
+#[test]
+fn size_is_the_sum_of_the_parts_and_what_is_declared() {
+    let size = |filesize, data: &'static [u8], blocksizes: &[u64], links| {
+        let data = Bytes::from_static(data);
+        let blocksizes = blocksizes.to_vec();
+        Meta { filesize, data, blocksizes, ..Meta::new(Kind::File) }.file_size(links).ok()
+    };
+    assert_eq!(size(Some(7), b"abc", &[4, 0], 2), Some(7));
+    assert_eq!(size(None, b"", &[4], 1), Some(4));
+    assert_eq!(size(None, b"", &[4], 2), None);
+    assert_eq!(size(Some(8), b"abc", &[4], 1), None);
+    assert_eq!(size(Some(1), b"", &[u64::MAX, 2], 2), None);
+    assert_eq!(size(Some(1 << 63), b"", &[], 0), None);
+}
+
+#[test]
 fn message_without_a_known_kind_is_refused() {
     assert_eq!(read(&[]), Err(UnixfsError::NoKind));
     assert_eq!(read(&[0x08, 0x09]), Err(UnixfsError::UnknownKind(9)));
