@@ -167,7 +167,7 @@ pub(crate) fn dag(bytes: &[u8]) {
         walk(Walk::new(&root, &options), None, get);
     }
     if is_file(root, get) {
-        for range in [0..1, 1..7, 3..u64::MAX, u64::MAX - 1..u64::MAX] {
+        for range in [0..1, 0..7, 1..7, 3..u64::MAX, u64::MAX - 1..u64::MAX] {
             walk(Walk::file(&root, Some(range.clone())), Some(range), get);
         }
     }

@@ -138,11 +138,12 @@ mod tests {
     fn list(root: Cid, blocks: &BTreeMap<Cid, Block>) -> Result<Vec<Listed>, UnixfsError> {
         let mut listing = Listing::new(&blocks[&root])?;
         let mut entries = Vec::new();
-        loop {
+        for _ in 0..10_000 {
             entries.extend(std::iter::from_fn(|| listing.next_entry()));
             let Some(cid) = listing.need() else { return Ok(entries) };
             listing.feed(&blocks[&cid])?;
         }
+        panic!("no directory here has so many shards in it")
     }
 
     #[test]

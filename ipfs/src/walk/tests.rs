@@ -52,6 +52,7 @@ impl Shelf {
         let mut visits = Vec::new();
         while let Some(cid) = walk.front() {
             visits.push(walk.feed(self.0[&cid].clone())?);
+            assert!(visits.len() < 1 << 18, "no DAG here has so many blocks in it");
         }
         Ok(visits)
     }
