@@ -29,6 +29,9 @@ use crate::resolve::Plan;
 use crate::upstream::{self, Ask, Failure, FetchError, Shared};
 use crate::verify;
 
+/// How much earlier than the request nodes are to end, for their answer to be of use.
+const ANSWER_MARGIN: Duration = Duration::from_millis(250);
+
 /// What is remembered, in this gateway's own types.
 pub(crate) type Memory = Cache<Plan, FetchError>;
 
@@ -149,18 +152,25 @@ impl Blocks {
         Reader { blocks: Arc::clone(self), origin: Arc::new(origin), deadline, provenance }
     }
 
-    /// Joins the fetch of a block, or starts it.
-    fn join(self: &Arc<Self>, cid: Cid, origin: &Origin) -> Ticket {
+    /// Joins the fetch of a block, or starts it; nodes are told to answer by `deadline`.
+    fn join(
+        self: &Arc<Self>,
+        cid: Cid,
+        origin: &Origin,
+        deadline: Instant,
+        provenance: &Arc<Provenance>,
+    ) -> Ticket {
         let key = (*cid.multihash(), origin.only_if_cached);
         self.flights.join(key, |landing| {
             self.metrics.fetches.inc();
             let blocks = Arc::clone(self);
             let pool = self.pool.load_full();
+            let provenance = Arc::clone(provenance);
             let ask = Ask {
                 cid,
                 root: origin.root,
                 path: origin.path.clone(),
-                deadline: Instant::now() + Duration::from_secs(3600),
+                deadline,
                 only_if_cached: origin.only_if_cached,
                 request_id: origin.request_id.clone(),
                 traceparent: origin.traceparent.clone(),
@@ -173,6 +183,9 @@ impl Blocks {
                         return;
                     }
                 };
+                if let Ok(fetched) = &fetched {
+                    provenance.note(fetched.source);
+                }
                 landing.land(blocks.remember(fetched, &ask));
             });
         })
@@ -268,7 +281,10 @@ impl Reader {
         // joined once more.
         for is_last in [false, true] {
             let began = Instant::now();
-            let mut ticket = self.blocks.join(cid, &self.origin);
+            // A node that gives up in time can still say how far it came.
+            let left = deadline.saturating_duration_since(began);
+            let told = deadline - (left / 50).max(ANSWER_MARGIN).min(left / 2);
+            let mut ticket = self.blocks.join(cid, &self.origin, told, &self.provenance);
             let landed = timeout_at(deadline, ticket.landed()).await;
             let Ok(landed) = landed else { return Err(timeout) };
             match landed {

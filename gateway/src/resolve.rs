@@ -84,6 +84,10 @@ impl Weigh for Plan {
         size_of::<Self>()
             + self.way.len() * size_of::<Cid>()
             + self.name.as_ref().map_or(0, String::len)
+            + match &self.shows {
+                Shows::Symlink(target) => target.len(),
+                Shows::File { .. } | Shows::Listing | Shows::Slash | Shows::Block(_) => 0,
+            }
             + self.ipfs_path.len()
             + self.ipfs_roots.len()
             + self.below.as_ref().map_or(0, HeaderValue::len)
@@ -127,7 +131,8 @@ impl Way {
         let Self { path, encoded } = self;
         let mut name = path.file_name().map(str::to_owned);
         let mut way = Vec::new();
-        let terminal = walk(Resolve::new(path.root, path.segments), reader, Some(&mut way)).await?;
+        let resolve = Resolve::new(path.root, path.segments);
+        let terminal = walk(resolve, reader, Some(&mut way), page).await?;
         let cid = *terminal.block.cid();
         let shows = match terminal.kind {
             TerminalKind::File { size } => Shows::File { cid, size },
@@ -168,7 +173,7 @@ fn plain(text: &str) -> HeaderValue {
 /// The index file of a folder, if it has one.
 async fn index(folder: Cid, reader: &Reader) -> Result<Option<Shows>, PlanError> {
     let resolve = Resolve::new(folder, vec![INDEX.to_owned()]);
-    match walk(resolve, reader, None).await {
+    match walk(resolve, reader, None, true).await {
         Ok(terminal) => Ok(match terminal.kind {
             TerminalKind::File { size } => Some(Shows::File { cid: *terminal.block.cid(), size }),
             TerminalKind::Directory
@@ -181,10 +186,13 @@ async fn index(folder: Cid, reader: &Reader) -> Result<Option<Shows>, PlanError>
     }
 }
 
+/// Follows a path. Without `page` the last block is taken as it is: a block or a CAR proves itself,
+/// and need not be a file or a folder.
 async fn walk(
     mut resolve: Resolve,
     reader: &Reader,
     mut way: Option<&mut Vec<Cid>>,
+    page: bool,
 ) -> Result<Terminal, PlanError> {
     let mut steps = 0u32;
     loop {
@@ -195,6 +203,9 @@ async fn walk(
         }
         let need = resolve.need();
         let block = reader.get(need).await?;
+        if !page && resolve.is_last() {
+            return Ok(resolve.end(block)?);
+        }
         if let Some(terminal) = resolve.feed(block)? {
             return Ok(terminal);
         }

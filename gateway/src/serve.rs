@@ -3,6 +3,7 @@
 //! What goes wrong in any room comes back here as an error and leaves as a page; every request has
 //! one record, and with it one outcome.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -100,7 +101,9 @@ impl Gateway {
         let page = ask.wish == Wish::Page;
         // A raw block or a CAR is of what the path names, whether or not it ends in a slash.
         let path = if page { &ask.path } else { ask.path.trim_end_matches('/') };
-        let (plan, reader) = match self.memory.plan(path) {
+        // A plan for a page knows what the last block is, which other forms do not ask.
+        let key = if page { Cow::Borrowed(path) } else { Cow::Owned(format!("as it is: {path}")) };
+        let (plan, reader) = match self.memory.plan(&key) {
             Some(plan) => {
                 record.root = Some(plan.root);
                 record.provenance.note(Source::Hit);
@@ -112,7 +115,7 @@ impl Gateway {
                 record.root = Some(way.root());
                 let reader = self.reader(ask, record, deadline, way.root(), way.below());
                 let plan = Arc::new(way.follow(&reader, page).await?); // which blocks answer it
-                self.memory.keep_plan(path, &plan);
+                self.memory.keep_plan(&key, &plan);
                 (plan, reader)
             }
         };

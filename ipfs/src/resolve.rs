@@ -59,6 +59,9 @@ pub enum ResolveError {
     NotAskedFor(Cid),
 }
 
+/// Longest target of a symbolic link: what systems take as a path.
+pub const TARGET_BYTES_MAX: usize = 4096;
+
 /// What a path ends at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TerminalKind {
@@ -113,6 +116,18 @@ impl Resolve {
     /// Whether the block that is needed next is the terminal one, rather than one on the way.
     pub fn is_last(&self) -> bool {
         self.lookup.is_none() && self.segments.len() == 0
+    }
+
+    /// Ends the path at the block that is needed last, whatever is in it.
+    ///
+    /// # Errors
+    /// [`ResolveError::NotAskedFor`] for another block, or for one on the way.
+    pub fn end(self, block: Block) -> Result<Terminal, ResolveError> {
+        if *block.cid() != self.need || !self.is_last() {
+            return Err(ResolveError::NotAskedFor(*block.cid()));
+        }
+        let kind = TerminalKind::Other(block.cid().codec());
+        Ok(Terminal { block, kind, roots: self.roots })
     }
 
     /// Takes the block that was needed; returns the terminal when the path ends there.
@@ -221,6 +236,9 @@ fn kind(block: &Block) -> Result<TerminalKind, ResolveError> {
                 }
                 Kind::Directory => TerminalKind::Directory,
                 Kind::HamtShard => TerminalKind::Hamt,
+                Kind::Symlink if meta.data.len() > TARGET_BYTES_MAX => {
+                    return Err(unixfs(*block.cid(), UnixfsError::TargetTooLong(meta.data.len())));
+                }
                 Kind::Symlink => {
                     TerminalKind::Symlink(String::from_utf8_lossy(&meta.data).into_owned())
                 }

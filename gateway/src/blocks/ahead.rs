@@ -6,6 +6,7 @@
 use ipfs::walk::Walk;
 use ipfs::{Cid, Codec};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::Reader;
 use super::flight::Ticket;
@@ -77,7 +78,9 @@ impl Ahead {
                 reader.blocks.metrics.ahead_refused.inc();
                 break;
             };
-            let ticket = reader.blocks.join(cid, &reader.origin).without_outcome();
+            let told = Instant::now() + reader.blocks.config.stall_timeout;
+            let ticket = reader.blocks.join(cid, &reader.origin, told, &reader.provenance);
+            let ticket = ticket.without_outcome();
             self.flying.push((cid, ticket, permit));
         }
     }

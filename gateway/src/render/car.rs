@@ -4,19 +4,21 @@
 //! not whole.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use ipfs::trustless::CarOptions;
 use ipfs::walk::Walk;
-use ipfs::{Block, Codec, car};
+use ipfs::{Block, Cid, Codec, car};
 
 use super::{RenderError, Rendered, disposition, not_modified, plain, rendered};
-use crate::blocks::{Pull, Reader};
+use crate::blocks::{Pull, PullError, Reader};
 use crate::classify::Content as Ask;
 use crate::resolve::Plan;
 use crate::stream::{Content, Pieces, StreamError};
+use crate::upstream::FetchError;
 
 /// Answers with a CAR.
 pub(super) async fn response(
@@ -29,17 +31,18 @@ pub(super) async fn response(
     if let Some(response) = not_modified(ask, &etag) {
         return Ok(response);
     }
-    let mut queue = VecDeque::from([Bytes::from(car::header(&[plan.terminal]))]);
-    for cid in &plan.way {
-        enqueue(&mut queue, reader.get(*cid).await?);
-    }
-    let mut pull = Pull::new(Walk::new(&plan.terminal, &options), reader);
+    let queue = VecDeque::from([Bytes::from(car::header(&[plan.terminal]))]);
+    let mut pull = Pull::new(Walk::new(&plan.terminal, &options), reader.clone());
     // The terminal block, so that content that cannot be had is answered with a page.
-    if let Some(visit) = pull.next().await {
-        enqueue(&mut queue, visit?.block);
-    }
+    let terminal = match pull.next().await {
+        Some(visit) => Some(visit?.block),
+        None => None,
+    };
     pull.begin_streaming();
-    let content = Content::Pieces(Box::new(CarPieces { pull, queue }));
+    // The way may have more blocks than one request may hold, so they come one by one as well.
+    let way = plan.way.clone().into_iter();
+    let pieces = CarPieces { reader, way, pending: None, terminal, pull, queue };
+    let content = Content::Pieces(Box::new(pieces));
     let mut response = rendered(ask, StatusCode::OK, etag, content);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, plain(&options.content_type()));
@@ -69,9 +72,44 @@ fn enqueue(queue: &mut VecDeque<Bytes>, block: Block) {
     }
 }
 
+type Pending = Pin<Box<dyn Future<Output = Result<Block, FetchError>> + Send>>;
+
 struct CarPieces {
+    reader: Reader,
+    /// Blocks from the root to the terminal that are still to be sent.
+    way: std::vec::IntoIter<Cid>,
+    pending: Option<Pending>,
+    /// The terminal, until it is its turn.
+    terminal: Option<Block>,
     pull: Pull,
     queue: VecDeque<Bytes>,
+}
+
+impl CarPieces {
+    /// The next block, first of the way, then of the DAG below it.
+    fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Block, PullError>>> {
+        loop {
+            if let Some(pending) = &mut self.pending {
+                let got = ready!(pending.as_mut().poll(cx));
+                self.pending = None;
+                return Poll::Ready(Some(got.map_err(PullError::from)));
+            }
+            if let Some(cid) = self.way.next() {
+                let reader = self.reader.clone();
+                self.pending = Some(Box::pin(async move { reader.get_next(cid).await }));
+                continue;
+            }
+            if let Some(terminal) = self.terminal.take() {
+                return Poll::Ready(Some(Ok(terminal)));
+            }
+            match ready!(self.pull.poll_next(cx)) {
+                Some(Ok(visit)) if visit.fresh => return Poll::Ready(Some(Ok(visit.block))),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
 }
 
 impl Pieces for CarPieces {
@@ -83,9 +121,8 @@ impl Pieces for CarPieces {
                 }
                 return Poll::Ready(Some(Ok(piece)));
             }
-            match ready!(self.pull.poll_next(cx)) {
-                Some(Ok(visit)) if visit.fresh => enqueue(&mut self.queue, visit.block),
-                Some(Ok(_)) => {}
+            match ready!(self.poll_block(cx)) {
+                Some(Ok(block)) => enqueue(&mut self.queue, block),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => return Poll::Ready(None),
             }

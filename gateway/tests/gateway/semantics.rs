@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::content::{file, folder, noise, symlink};
+use crate::content::{Tree, file, folder, noise, symlink};
 use crate::fake::FakeNode;
 use crate::harness::{Gateway, config};
 
@@ -252,4 +252,34 @@ async fn own_pages_and_ids_are_served() {
     assert_eq!(got.status.as_u16(), 204);
     let got = gateway.ask(Method::POST, "/ipfs/x", &[]).await;
     assert_eq!((got.status.as_u16(), got.header("allow")), (405, "GET, HEAD, OPTIONS"));
+}
+
+#[tokio::test]
+async fn blocks_and_cars_need_not_be_files_or_folders() {
+    // A node of links alone, as other programs than file systems make them.
+    let leaf = file(b"leaf");
+    let link = ipfs::dag_pb::Link { cid: leaf.root, name: bytes::Bytes::new(), tsize: 4 };
+    let node = ipfs::dag_pb::Node { links: vec![link], data: None };
+    let plain = ipfs::dag_pb::encode(&node);
+    let plain = ipfs::Block::of(ipfs::Codec::DagPb, plain.into()).expect("small");
+    let blocks = [leaf.blocks.clone(), vec![plain.clone()]].concat();
+    let tree = Tree { root: *plain.cid(), tsize: 0, blocks };
+    let fake = FakeNode::start(&[&tree]).await;
+    let gateway = Gateway::of(&[&fake]).await;
+    let path = format!("/ipfs/{}", tree.root);
+    for _ in 0..2 {
+        assert_eq!(gateway.get(&format!("{path}?format=raw")).await.status.as_u16(), 200);
+        let car = gateway.get(&format!("{path}?format=car")).await;
+        assert!(car.whole && car.status.as_u16() == 200, "{}", car.status);
+        assert_eq!(gateway.get(&path).await.status.as_u16(), 500, "as a page it is malformed");
+    }
+}
+
+#[tokio::test]
+async fn empty_file_ends_well() {
+    let tree = file(b"");
+    let fake = FakeNode::start(&[&tree]).await;
+    let gateway = Gateway::of(&[&fake]).await;
+    assert_eq!(gateway.get(&format!("/ipfs/{}?filename=a.txt", tree.root)).await.body.len(), 0);
+    gateway.metric_becomes("bifrost_gateway_requests_total", "outcome=\"ok\"", 1).await;
 }

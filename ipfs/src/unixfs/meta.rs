@@ -35,6 +35,9 @@ pub enum UnixfsError {
     /// The message does not parse.
     #[error("malformed UnixFS: {0}")]
     Message(#[from] DagPbError),
+    /// A symbolic link leads to something that no path can be; its length follows.
+    #[error("the target of a symbolic link has {0} bytes")]
+    TargetTooLong(usize),
     /// The node has no known kind; its number follows.
     #[error("unknown UnixFS kind {0}")]
     UnknownKind(u64),
