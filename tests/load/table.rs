@@ -130,7 +130,8 @@ impl Table {
             let shown = target.map_or_else(String::new, |target| {
                 format!("{} {}", figure.wanted.sign(), rounded(target))
             });
-            let ratio = target.map_or_else(String::new, |t| format!("{:.2}", figure.reached / t));
+            let ratio = target.filter(|target| *target > 0.0);
+            let ratio = ratio.map_or_else(String::new, |t| format!("{:.2}", figure.reached / t));
             let verdict = if figure.wanted.reached_by(figure.reached) { "" } else { "  MISSED" };
             text.push_str(&format!(
                 "{:width$}  {:>12} {:>14} {:>7}  {}{verdict}  {}\n",
