@@ -1,5 +1,5 @@
-//! What is true of content: CIDs, verified blocks, CAR, dag-pb, UnixFS and the words that gateways
-//! and nodes say to each other.
+//! What is true of content: CIDs, verified blocks, CAR, dag-pb, UnixFS, structured data, IPNS
+//! records, and the words that gateways and nodes say to each other.
 //!
 //! Nothing here opens a socket, reads a clock or starts a task: bytes go in, facts come out. Every
 //! byte below a CID was written by a stranger, so each parser is bounded and none can panic.
@@ -7,7 +7,9 @@
 pub mod block;
 pub mod car;
 pub mod cid;
+pub mod dag;
 pub mod dag_pb;
+pub mod ipns;
 pub mod links;
 pub mod path;
 pub mod resolve;
