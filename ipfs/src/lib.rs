@@ -10,6 +10,7 @@ pub mod cid;
 pub mod dag_pb;
 pub mod links;
 pub mod path;
+pub mod redirects;
 pub mod resolve;
 pub mod trustless;
 pub mod unixfs;
