@@ -3,20 +3,30 @@
 //! Nothing is looked up here and no content path is parsed: a path that was resolved before is
 //! found by its text alone, and one that was not is parsed by `resolve`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use ipfs::trustless::{CarOptions, Format, TrustlessError, Wanted};
+use http::{HeaderValue, Method, StatusCode, header};
+use ipfs::path::PathError;
+use ipfs::trustless::TrustlessError;
 
+mod caller;
+mod canonical;
 mod conditional;
 mod hosts;
 mod range;
+mod wish;
 
+pub(crate) use caller::Caller;
+pub(crate) use canonical::Redirect;
 pub(crate) use conditional::etag_matches;
-pub use hosts::{AnyHost, Config, Site};
+pub use hosts::{AnyHost, Class, Config, Host};
 pub(crate) use hosts::{Hosts, Place, SiteRoot};
 pub(crate) use range::{ByteRange, RangeError};
+pub(crate) use wish::Wish;
+
+use canonical::Origin;
 
 use crate::outcome::{Form, Traffic};
 
@@ -26,8 +36,6 @@ const URI_BYTES_MAX: usize = 8 * 1024;
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Most header fields.
 const HEADER_FIELDS_MAX: usize = 64;
-/// Longest name that a file can be given by the query.
-const FILENAME_BYTES_MAX: usize = 1024;
 
 /// Why a request cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +75,28 @@ pub(crate) enum AskError {
     /// Nothing is served at this path.
     #[error("nothing is served at this path")]
     NoSuchPage,
+    /// The `uri` parameter is not an address of content.
+    #[error("the uri parameter is not an ipfs:// or ipns:// address")]
+    BadUri,
+    /// A path of the gateway has no root that could be an origin.
+    #[error("invalid path {path:?}: {source}")]
+    BadPath {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        source: PathError,
+    },
+    /// Neither a key nor a domain.
+    #[error("{0:?} is neither an IPNS key nor a domain name")]
+    BadName(String),
+    /// A root that no host name can hold.
+    #[error("CID incompatible with DNS label length limit of 63")]
+    LabelTooLong,
+    /// The host serves only what clients verify.
+    #[error(
+        "this host serves verifiable answers only: ?format=raw, ?format=car or ?format=ipns-record"
+    )]
+    NotTrustless,
 }
 
 impl AskError {
@@ -79,7 +109,12 @@ impl AskError {
             AskError::UnknownHost(_) => StatusCode::MISDIRECTED_REQUEST,
             AskError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             AskError::NoSuchPage => StatusCode::NOT_FOUND,
+            AskError::NotTrustless => StatusCode::NOT_ACCEPTABLE,
             AskError::BadHost
+            | AskError::BadUri
+            | AskError::BadPath { .. }
+            | AskError::BadName(_)
+            | AskError::LabelTooLong
             | AskError::ServiceWorker
             | AskError::Parameter(_)
             | AskError::Range
@@ -91,8 +126,10 @@ impl AskError {
 /// What is asked for.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    /// Content below an immutable root.
+    /// Content below an immutable root or a name.
     Content(Box<Content>),
+    /// An address that has a better one.
+    Redirect(Redirect),
     /// A page of the gateway itself.
     Own(OwnPage),
     /// What may be asked: the answer to OPTIONS.
@@ -108,30 +145,56 @@ pub(crate) enum OwnPage {
     Version,
 }
 
-/// The form in which content is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// As a browser shows it.
-    Page,
-    /// One block.
-    Raw,
-    /// A stream of blocks.
-    Car(CarOptions),
+impl OwnPage {
+    /// The page at this path.
+    fn at(path: &str) -> Option<Self> {
+        match path {
+            "/" => Some(OwnPage::Start),
+            "/version" => Some(OwnPage::Version),
+            _ => None,
+        }
+    }
+}
+
+/// Where the root of content is in the paths of its host.
+#[derive(Debug, Clone)]
+pub(crate) enum Mount {
+    /// At `/ipfs/…` and `/ipns/…`, in one origin with all other content.
+    Path,
+    /// At `/` of `{id}.{namespace}.{gateway}`.
+    Origin {
+        /// The gateway, with the port that was asked.
+        gateway: String,
+    },
+    /// At `/` of a website's host.
+    Site {
+        /// The host, with the port that was asked.
+        host: String,
+        /// What it stands for.
+        root: Arc<SiteRoot>,
+    },
 }
 
 /// A request for content.
 #[derive(Debug)]
 pub(crate) struct Content {
-    /// `/ipfs/{cid}[/path]`, percent-encoded as it came: what plans are found by.
+    /// `/ipfs/{cid}[/path]` or `/ipns/{name}[/path]`, percent-encoded as it came: what plans are
+    /// found by.
     pub(crate) path: String,
+    /// How many bytes of the path the host stands for, so that its own paths begin behind them.
+    pub(crate) mounted: usize,
+    /// Where the root is in the paths of the host.
+    pub(crate) mount: Mount,
     /// The query as it came.
     pub(crate) query: Option<String>,
-    /// The site that the host stands for, whose own paths begin at its root.
-    pub(crate) site: Option<Arc<SiteRoot>>,
     /// The form that is wanted.
     pub(crate) wish: Wish,
     /// Whether the form came by the `Accept` header rather than by the query.
     pub(crate) negotiated: bool,
+    /// Whether content that does not have that form may be shown as a browser would.
+    pub(crate) page_is_fine: bool,
+    /// Whether a page for people is wanted rather than the bytes.
+    pub(crate) html: bool,
     /// Whether only the headers are wanted.
     pub(crate) head: bool,
     /// The range of bytes that is wanted.
@@ -148,33 +211,63 @@ pub(crate) struct Content {
     pub(crate) download: bool,
 }
 
+impl Content {
+    /// The path as the host shows it, percent-encoded.
+    pub(crate) fn shown_path(&self) -> &str {
+        &self.path[self.mounted..]
+    }
+
+    /// Whether no other root shares the origin, so that the root may rule its own paths.
+    pub(crate) fn is_isolated(&self) -> bool {
+        match self.mount {
+            Mount::Path => false,
+            Mount::Origin { .. } | Mount::Site { .. } => true,
+        }
+    }
+}
+
 impl Asked {
     /// Whose traffic this is.
     pub(crate) fn traffic(&self) -> Traffic {
         match self {
-            Asked::Content(content) if content.site.is_some() => Traffic::Website,
-            Asked::Content(_) | Asked::Own(_) | Asked::Options => Traffic::Gateway,
+            Asked::Content(content) if matches!(content.mount, Mount::Site { .. }) => {
+                Traffic::Website
+            }
+            Asked::Content(_) | Asked::Redirect(_) | Asked::Own(_) | Asked::Options => {
+                Traffic::Gateway
+            }
         }
     }
 
     /// The form in which it is asked for.
     pub(crate) fn form(&self) -> Form {
         match self {
-            Asked::Content(content) if content.wish != Wish::Page => Form::Trustless,
-            Asked::Content(content) if content.site.is_some() => Form::Dnslink,
-            Asked::Content(_) => Form::Path,
-            Asked::Own(_) | Asked::Options => Form::Own,
+            Asked::Content(content) => match (content.wish, &content.mount) {
+                (Wish::Raw | Wish::Car(_) | Wish::IpnsRecord, _) => Form::Trustless,
+                (Wish::Page | Wish::Tar | Wish::Codec(_), Mount::Site { .. }) => Form::Dnslink,
+                (Wish::Page | Wish::Tar | Wish::Codec(_), Mount::Origin { .. }) => Form::Subdomain,
+                (Wish::Page | Wish::Tar | Wish::Codec(_), Mount::Path) => Form::Path,
+            },
+            Asked::Redirect(_) | Asked::Own(_) | Asked::Options => Form::Own,
         }
     }
+}
+
+/// Who asks, and for which host.
+///
+/// # Errors
+/// [`AskError`]: the request is too large to be read, or names no host.
+pub(crate) fn caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Caller, AskError> {
+    check_size(parts)?;
+    Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform())
 }
 
 /// Says what a request asks for.
 ///
 /// # Errors
 /// [`AskError`], by what is wrong with it.
-pub(crate) fn request(parts: &Parts, hosts: &Hosts) -> Result<Asked, AskError> {
-    check_size(parts)?;
-    let place = hosts.place(parts)?;
+pub(crate) fn request(parts: &Parts, caller: &Caller, hosts: &Hosts) -> Result<Asked, AskError> {
+    let place = hosts.place(caller)?;
     if parts.method == Method::OPTIONS {
         return Ok(Asked::Options);
     }
@@ -183,22 +276,86 @@ pub(crate) fn request(parts: &Parts, hosts: &Hosts) -> Result<Asked, AskError> {
     }
     let path = parts.uri.path();
     match place {
-        Place::Site(site) => {
-            let path = format!("{}{path}", site.path);
-            content(parts, path, Some(site)).map(Asked::Content)
-        }
-        Place::Gateway if path.starts_with("/ipfs/") => {
-            if parts.headers.get("service-worker").is_some_and(|value| value == "script") {
-                return Err(AskError::ServiceWorker);
-            }
-            content(parts, path.to_owned(), None).map(Asked::Content)
-        }
-        Place::Gateway => match path {
-            "/" => Ok(Asked::Own(OwnPage::Start)),
-            "/version" => Ok(Asked::Own(OwnPage::Version)),
-            _ => Err(AskError::NoSuchPage),
+        Place::Paths { trustless } => match canonical::split(path) {
+            Some(split) => on_paths(parts, &split, trustless),
+            None => own(path),
         },
+        Place::Subdomains => match canonical::split(path) {
+            Some(split) => to_origin(parts, &split, caller),
+            None => own(path),
+        },
+        Place::Pages => own(path),
+        Place::Origin { namespace, id, gateway } => match canonical::origin(namespace, &id)? {
+            Origin::Root(root) => content(parts, root, Mount::Origin { gateway }),
+            Origin::Elsewhere(label) => {
+                let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                canonical::to_label(&label, namespace, &gateway, path, caller).map(Asked::Redirect)
+            }
+        },
+        Place::Site(root) => {
+            let host = caller.authority();
+            content(parts, root.path.clone(), Mount::Site { host, root })
+        }
     }
+}
+
+/// A request of a path gateway.
+fn on_paths(
+    parts: &Parts,
+    split: &canonical::Split<'_>,
+    trustless: bool,
+) -> Result<Asked, AskError> {
+    let query = parts.uri.query();
+    if let Some(redirect) = canonical::uri(split, query)? {
+        return Ok(Asked::Redirect(redirect));
+    }
+    if is_worker(parts) && matches!(split.rest, "" | "/") {
+        return Err(AskError::ServiceWorker);
+    }
+    if let Some(redirect) = canonical::on_paths(split, query)? {
+        return Ok(Asked::Redirect(redirect));
+    }
+    let asked = content(parts, String::new(), Mount::Path)?;
+    if trustless && !is_verifiable(&asked, split) {
+        return Err(AskError::NotTrustless);
+    }
+    Ok(asked)
+}
+
+/// A request of a gateway of subdomains: content is elsewhere.
+fn to_origin(
+    parts: &Parts,
+    split: &canonical::Split<'_>,
+    caller: &Caller,
+) -> Result<Asked, AskError> {
+    let query = parts.uri.query();
+    if let Some(redirect) = canonical::uri(split, query)? {
+        return Ok(Asked::Redirect(redirect));
+    }
+    canonical::to_origin(split, query, caller).map(Asked::Redirect)
+}
+
+/// Whether clients verify the answer by themselves.
+fn is_verifiable(asked: &Asked, split: &canonical::Split<'_>) -> bool {
+    match asked {
+        Asked::Content(content) => match content.wish {
+            Wish::Car(_) | Wish::IpnsRecord => true,
+            // A block below a path proves nothing of the path.
+            Wish::Raw => matches!(split.rest, "" | "/"),
+            Wish::Page | Wish::Tar | Wish::Codec(_) => false,
+        },
+        Asked::Redirect(_) | Asked::Own(_) | Asked::Options => true,
+    }
+}
+
+/// A page of the gateway itself.
+fn own(path: &str) -> Result<Asked, AskError> {
+    OwnPage::at(path).map(Asked::Own).ok_or(AskError::NoSuchPage)
+}
+
+/// Whether a browser asks for the script of a service worker.
+fn is_worker(parts: &Parts) -> bool {
+    parts.headers.get("service-worker").is_some_and(|value| value == "script")
 }
 
 fn check_size(parts: &Parts) -> Result<(), AskError> {
@@ -214,22 +371,22 @@ fn check_size(parts: &Parts) -> Result<(), AskError> {
     Ok(())
 }
 
-fn content(
-    parts: &Parts,
-    path: String,
-    site: Option<Arc<SiteRoot>>,
-) -> Result<Box<Content>, AskError> {
+/// Content below `root`, which is empty where the path itself names it.
+fn content(parts: &Parts, root: String, mount: Mount) -> Result<Asked, AskError> {
     let headers = &parts.headers;
     let query = parts.uri.query();
-    let (wish, negotiated) = wish(query, headers)?;
-    let (filename, download) = query.map_or(Ok((None, false)), naming)?;
+    let form = wish::form(query, headers)?;
+    let (filename, download) = query.map_or(Ok((None, false)), wish::naming)?;
     let range = headers.get(header::RANGE).map(ByteRange::parse).transpose();
-    Ok(Box::new(Content {
-        path,
+    Ok(Asked::Content(Box::new(Content {
+        mounted: root.len(),
+        path: root + parts.uri.path(),
+        mount,
         query: query.map(str::to_owned),
-        site,
-        wish,
-        negotiated,
+        wish: form.wish,
+        negotiated: form.negotiated,
+        page_is_fine: form.page_is_fine,
+        html: form.html,
         head: parts.method == Method::HEAD,
         range: range.map_err(|RangeError| AskError::Range)?.flatten(),
         if_range: headers.get(header::IF_RANGE).cloned(),
@@ -242,48 +399,7 @@ fn content(
             }),
         filename,
         download,
-    }))
-}
-
-/// The form that is wanted: by the query, else by `Accept` when that names a trustless type.
-fn wish(query: Option<&str>, headers: &HeaderMap) -> Result<(Wish, bool), AskError> {
-    let by_query = query.map(Wanted::from_query).unwrap_or_default();
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let by_accept = match accept {
-        Some(accept) if accept.contains("application/vnd.ipld") => Wanted::from_accept(accept),
-        Some(_) | None => Wanted::default(),
-    };
-    let negotiated = by_query.format.is_none() && by_accept.format.is_some();
-    let wanted = by_query.or(by_accept);
-    let wish = match wanted.format {
-        None => Wish::Page,
-        Some(Format::Raw) => Wish::Raw,
-        Some(Format::Car) => Wish::Car(wanted.car()?),
-    };
-    Ok((wish, negotiated))
-}
-
-/// Reads `filename` and `download` from a query.
-fn naming(query: &str) -> Result<(Option<String>, bool), AskError> {
-    let (mut filename, mut download) = (None, false);
-    for pair in query.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        match name {
-            "filename" if !value.is_empty() => {
-                let value = value.replace('+', " ");
-                let value = percent_encoding::percent_decode_str(&value)
-                    .decode_utf8()
-                    .map_err(|_| AskError::Filename)?;
-                if value.len() > FILENAME_BYTES_MAX {
-                    return Err(AskError::Filename);
-                }
-                filename = Some(value.into_owned());
-            }
-            "download" => download = value == "true",
-            _ => {}
-        }
-    }
-    Ok((filename, download))
+    })))
 }
 
 #[cfg(test)]

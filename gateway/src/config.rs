@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 pub use crate::accept::Config as AcceptConfig;
 pub use crate::blocks::Config as BlocksConfig;
 pub use crate::cache::Config as CacheConfig;
-pub use crate::classify::{AnyHost, Config as HostsConfig, Site};
+pub use crate::classify::{AnyHost, Class, Config as HostsConfig, Host};
 pub use crate::limit::Config as LimitConfig;
+pub use crate::names::{Config as NamesConfig, Resolver};
 pub use crate::render::Config as RenderConfig;
 pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
 
@@ -26,7 +27,7 @@ pub struct Config {
     pub admin: telemetry::admin::Config,
     /// Connections.
     pub accept: AcceptConfig,
-    /// Hosts and sites. Can be reloaded.
+    /// Hosts, and what they stand for. Can be reloaded.
     pub hosts: HostsConfig,
     /// How many requests are served at a time.
     pub limit: LimitConfig,
@@ -36,6 +37,8 @@ pub struct Config {
     pub blocks: BlocksConfig,
     /// The nodes and how they are asked. Can be reloaded.
     pub upstream: UpstreamConfig,
+    /// How names are resolved.
+    pub names: NamesConfig,
     /// How answers are drawn.
     pub render: RenderConfig,
     /// The access log.
@@ -105,6 +108,7 @@ impl Config {
         if self.accept.connections_max == 0 {
             return Err("accept.connections_max must not be zero".to_owned());
         }
-        self.cache.check()
+        self.cache.check()?;
+        self.names.check()
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use ipfs::Cid;
+use ipfs::redirects::RedirectsError;
 use ipfs::resolve::ResolveError;
 use ipfs::trustless::Retrieval;
 use ipfs::walk::WalkError;
@@ -13,10 +14,11 @@ use ipfs::walk::WalkError;
 use crate::blocks::PullError;
 use crate::classify::AskError;
 use crate::limit::LimitError;
+use crate::names::NameError;
 use crate::outcome::Outcome;
-use crate::render::RenderError;
-use crate::resolve::PlanError;
-use crate::upstream::{Failure, FetchError};
+use crate::render::{RenderError, TarError};
+use crate::resolve::{PlanError, SiteError};
+use crate::upstream::{Failure, FetchError, RecordFailure};
 
 /// What `Retry-After` says when nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -30,12 +32,28 @@ pub(crate) enum Error {
     /// It may not be served at this moment.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// The name leads nowhere.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The path could not be followed.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The rules of the website could not be applied.
+    #[error(transparent)]
+    Site(#[from] RedirectsError),
     /// The content could not be put into the form that was asked for.
     #[error(transparent)]
     Render(#[from] RenderError),
+}
+
+impl From<SiteError> for Error {
+    fn from(error: SiteError) -> Self {
+        match error {
+            SiteError::File(error) => Error::Site(error),
+            SiteError::Plan(error) => Error::Plan(error),
+            SiteError::Pull(error) => Error::Render(RenderError::Pull(error)),
+        }
+    }
 }
 
 impl Error {
@@ -43,7 +61,9 @@ impl Error {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Error::Ask(AskError::NoSuchPage) => Outcome::NotFound,
-            Error::Ask(_) | Error::Plan(PlanError::Path(_)) => Outcome::ClientError,
+            Error::Ask(_) | Error::Plan(PlanError::Path { .. }) => Outcome::ClientError,
+            Error::Name(error) => of_name(error),
+            Error::Site(_) => Outcome::BadContent,
             Error::Limit(LimitError::Full(_)) => Outcome::Overload,
             Error::Limit(LimitError::ClientShare(_)) => Outcome::Limited,
             Error::Plan(PlanError::Fetch(error)) => of_fetch(error),
@@ -51,10 +71,14 @@ impl Error {
             Error::Render(error) => match error {
                 RenderError::Pull(PullError::Fetch(error)) => of_fetch(error),
                 RenderError::Pull(PullError::Walk(error)) => of_walk(error),
-                RenderError::Range { .. } | RenderError::NotAcceptable { .. } => {
-                    Outcome::ClientError
+                RenderError::Range { .. }
+                | RenderError::NotAcceptable { .. }
+                | RenderError::OtherCodec { .. }
+                | RenderError::NotAName => Outcome::ClientError,
+                RenderError::Listing(_) | RenderError::Length(_) | RenderError::Dag { .. } => {
+                    Outcome::BadContent
                 }
-                RenderError::Listing(_) | RenderError::Length(_) => Outcome::BadContent,
+                RenderError::Tar(error) => of_tar(error),
                 RenderError::Template(_) => Outcome::Internal,
             },
         }
@@ -65,11 +89,21 @@ impl Error {
         match self {
             Error::Ask(error) => return error.status(),
             Error::Render(RenderError::Range { .. }) => return StatusCode::RANGE_NOT_SATISFIABLE,
-            Error::Render(RenderError::NotAcceptable { .. }) => return StatusCode::NOT_ACCEPTABLE,
+            Error::Render(
+                RenderError::NotAcceptable { .. }
+                | RenderError::OtherCodec { .. }
+                | RenderError::Tar(TarError::NotAFile(_)),
+            ) => return StatusCode::NOT_ACCEPTABLE,
             Error::Plan(PlanError::Resolve(ResolveError::Codec { .. })) => {
                 return StatusCode::NOT_IMPLEMENTED;
             }
-            Error::Limit(_) | Error::Plan(_) | Error::Render(_) => {}
+            Error::Name(NameError::Timeout(_)) => return StatusCode::GATEWAY_TIMEOUT,
+            Error::Name(NameError::NotCached(_)) => return StatusCode::PRECONDITION_FAILED,
+            Error::Limit(_)
+            | Error::Name(_)
+            | Error::Plan(_)
+            | Error::Site(_)
+            | Error::Render(_) => {}
         }
         let failure = self.fetch().map(|error| error.failure);
         match self.outcome() {
@@ -109,8 +143,16 @@ impl Error {
     pub(crate) fn fetch(&self) -> Option<&FetchError> {
         match self {
             Error::Plan(PlanError::Fetch(error))
-            | Error::Render(RenderError::Pull(PullError::Fetch(error))) => Some(error),
-            Error::Ask(_) | Error::Limit(_) | Error::Plan(_) | Error::Render(_) => None,
+            | Error::Render(
+                RenderError::Pull(PullError::Fetch(error))
+                | RenderError::Tar(TarError::Pull(PullError::Fetch(error))),
+            ) => Some(error),
+            Error::Ask(_)
+            | Error::Limit(_)
+            | Error::Name(_)
+            | Error::Plan(_)
+            | Error::Site(_)
+            | Error::Render(_) => None,
         }
     }
 
@@ -135,6 +177,36 @@ fn of_fetch(error: &FetchError) -> Outcome {
         Failure::Unreachable => Outcome::Unreachable,
         Failure::BadContent => Outcome::BadContent,
         Failure::Blocked => Outcome::Blocked,
+    }
+}
+
+fn of_name(error: &NameError) -> Outcome {
+    match error {
+        NameError::NotAName(_) | NameError::TooManyHops | NameError::NotCached(_) => {
+            Outcome::ClientError
+        }
+        NameError::Record { failure: RecordFailure::NoNode, .. } => Outcome::UpstreamFault,
+        NameError::NotAPath { .. }
+        | NameError::Record { .. }
+        | NameError::Expired(_)
+        | NameError::NoDnslink(_)
+        | NameError::Dns { .. }
+        | NameError::Timeout(_) => Outcome::NameUnresolved,
+    }
+}
+
+fn of_tar(error: &TarError) -> Outcome {
+    match error {
+        TarError::NotAFile(_) => Outcome::ClientError,
+        TarError::Pull(PullError::Fetch(error)) => of_fetch(error),
+        TarError::Pull(PullError::Walk(error)) => of_walk(error),
+        TarError::Resolve(error) => of_resolve(error),
+        TarError::Outside(_)
+        | TarError::Name(_)
+        | TarError::Symlink(_)
+        | TarError::TooDeep(_)
+        | TarError::Length(_)
+        | TarError::Listing(_) => Outcome::BadContent,
     }
 }
 

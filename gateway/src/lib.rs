@@ -11,6 +11,7 @@ pub mod config;
 mod error;
 mod limit;
 mod metrics;
+mod names;
 mod outcome;
 mod render;
 mod resolve;

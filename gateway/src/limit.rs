@@ -4,7 +4,7 @@
 //! lookup does. A client over its share is told so (429) apart from this gateway being full (503).
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -24,8 +24,8 @@ const SHARDS: usize = 16;
 pub struct Config {
     /// Most requests in flight; further ones get 503. Default 4096. Zero refuses everything.
     pub requests_max: usize,
-    /// Most CARs in flight, which are the longest answers; further ones get 503. Default 256. Zero
-    /// refuses all CARs.
+    /// Most CARs and TARs in flight, which are the longest answers; further ones get 503. Default
+    /// 256. Zero refuses all of them.
     pub cars_max: usize,
     /// Most requests in flight from one address, or one /64 of IPv6; further ones get 429. Default
     /// 128. Zero sets no bound.
@@ -95,10 +95,13 @@ impl Limit {
     pub(crate) fn admit(
         self: &Arc<Self>,
         asked: &Asked,
-        from: SocketAddr,
+        from: IpAddr,
     ) -> Result<Permit, LimitError> {
         let full = LimitError::Full(self.config.retry_after);
-        let car = matches!(asked, Asked::Content(content) if matches!(content.wish, Wish::Car(_)));
+        let car = matches!(
+            asked,
+            Asked::Content(content) if matches!(content.wish, Wish::Car(_) | Wish::Tar)
+        );
         // The permit is made before anything is counted for it in full, so that its drop undoes
         // exactly what was counted.
         let mut permit = Permit { limit: Arc::clone(self), car: false, client: None };
@@ -113,9 +116,9 @@ impl Limit {
                 return Err(full);
             }
         }
-        let exempt = self.config.exempt_loopback && from.ip().is_loopback();
+        let exempt = self.config.exempt_loopback && from.is_loopback();
         if self.config.per_client_max > 0 && !exempt {
-            let client = prefix(from.ip());
+            let client = prefix(from);
             let mut clients = self.shard(client).lock();
             let count = clients.entry(client).or_insert(0);
             *count += 1;
@@ -176,8 +179,8 @@ mod tests {
         Arc::new(Limit::new(config, metrics.limit))
     }
 
-    fn client(last: u8) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, last], 1))
+    fn client(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
     }
 
     #[test]
@@ -204,9 +207,9 @@ mod tests {
     #[test]
     fn loopback_is_exempt_and_a_v6_prefix_is_one_client() {
         let limit = limit(Config { per_client_max: 1, ..Config::default() });
-        let local = SocketAddr::from(([127, 0, 0, 1], 1));
+        let local = IpAddr::from([127, 0, 0, 1]);
         let _local: Vec<_> = (0..9).map(|_| limit.admit(&ASKED, local).expect("exempt")).collect();
-        let address = |text: &str| SocketAddr::new(text.parse().expect("an address"), 1);
+        let address = |text: &str| text.parse().expect("an address");
         let _one = limit.admit(&ASKED, address("2001:db8::1")).expect("the first");
         assert!(limit.admit(&ASKED, address("2001:db8::2")).is_err());
         assert!(limit.admit(&ASKED, address("2001:db8:0:1::2")).is_ok());

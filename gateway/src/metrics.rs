@@ -112,6 +112,21 @@ pub(crate) struct LimitMetrics {
     pub(crate) client_share: Counter,
 }
 
+/// What the resolution of names does.
+#[derive(Clone)]
+pub(crate) struct NamesMetrics {
+    /// Names whose value was at hand and fresh.
+    pub(crate) hits: Counter,
+    /// Names that had to be looked up.
+    pub(crate) misses: Counter,
+    /// Names that were served beyond their time to live because a lookup failed or was slow.
+    pub(crate) stale: Counter,
+    /// Names that could not be resolved.
+    pub(crate) failures: Counter,
+    /// Records that were refused because one that supersedes them was known.
+    pub(crate) rollbacks: Counter,
+}
+
 /// All of them.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -121,6 +136,7 @@ pub(crate) struct Metrics {
     pub(crate) blocks: BlocksMetrics,
     pub(crate) upstream: UpstreamMetrics,
     pub(crate) limit: LimitMetrics,
+    pub(crate) names: NamesMetrics,
     pub(crate) reloads_rejected: Counter,
 }
 
@@ -134,6 +150,7 @@ impl Metrics {
             blocks: BlocksMetrics::new(r),
             upstream: UpstreamMetrics::new(r),
             limit: LimitMetrics::new(r),
+            names: NamesMetrics::new(r),
             reloads_rejected: r.counter(
                 "bifrost_gateway_config_reloads_rejected_total",
                 "Configurations that were read again and refused.",
@@ -295,6 +312,27 @@ impl LimitMetrics {
             client_share: r.counter(
                 "bifrost_gateway_limit_client_share_total",
                 "Requests refused because a client was over its share.",
+            ),
+        }
+    }
+}
+
+impl NamesMetrics {
+    fn new(r: &Registry) -> Self {
+        let counter = |what: &str, help: &str| {
+            r.counter(&format!("bifrost_gateway_names_{what}_total"), help)
+        };
+        Self {
+            hits: counter("hits", "Names whose value was at hand and fresh."),
+            misses: counter("misses", "Names that had to be looked up."),
+            stale: counter(
+                "stale",
+                "Names served beyond their time to live because a lookup failed or was slow.",
+            ),
+            failures: counter("failures", "Names that could not be resolved."),
+            rollbacks: counter(
+                "rollbacks",
+                "Records refused because one that supersedes them was known.",
             ),
         }
     }

@@ -10,15 +10,25 @@ use serde::{Deserialize, Serialize};
 
 mod block;
 mod car;
+mod codec;
 mod disposition;
 mod file;
+mod html;
+mod ipns_record;
 mod listing;
 mod media;
 pub(crate) mod page;
+mod preview;
+mod redirect;
+mod tar;
+
+pub(crate) use ipns_record::response as ipns_record;
+pub(crate) use redirect::{to as redirect, to_rule};
+pub(crate) use tar::TarError;
 
 use crate::blocks::{PullError, Reader};
 use crate::classify::{Content as Ask, Wish, etag_matches};
-use crate::resolve::{Plan, Shows};
+use crate::resolve::{Fresh, Plan, Shows};
 use crate::stream::Content;
 
 /// `Cache-Control` of what an immutable path leads to.
@@ -35,11 +45,14 @@ pub struct Config {
     /// Most entries of a folder that one page lists; it says so when there are more. Default
     /// 100000. Zero lists none.
     pub listing_entries_max: usize,
+    /// Whether a block of data is converted when it is wanted in another codec than its own;
+    /// otherwise that is refused with 406 (IPIP-524). Default false.
+    pub convert_codecs: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listing_entries_max: 100_000 }
+        Self { listing_entries_max: 100_000, convert_codecs: false }
     }
 }
 
@@ -66,6 +79,33 @@ pub(crate) enum RenderError {
         /// Its multicodec code.
         codec: u64,
     },
+    /// It is of another codec than the one that is wanted.
+    #[error(
+        "{cid} is {codec}, not {wanted}; this gateway does not convert: ask with ?format=raw and \
+         convert it, or without a format"
+    )]
+    OtherCodec {
+        /// The block.
+        cid: Cid,
+        /// What it is.
+        codec: &'static str,
+        /// What is wanted.
+        wanted: &'static str,
+    },
+    /// A block of data that is malformed, or cannot be converted.
+    #[error("{cid} cannot be read: {source}")]
+    Dag {
+        /// The block.
+        cid: Cid,
+        /// What is wrong with it.
+        source: ipfs::dag::DagError,
+    },
+    /// A TAR that would put a file outside of its folder, or is of something else than files.
+    #[error(transparent)]
+    Tar(#[from] TarError),
+    /// Only a key of IPNS has a record.
+    #[error("only /ipns/{{key}} has a record, without a path behind it")]
+    NotAName,
     /// The content does not have the size that its root claims.
     #[error("{0} does not have the size that it claims")]
     Length(Cid),
@@ -92,20 +132,50 @@ pub(crate) async fn response(
     ask: &Ask,
     reader: Reader,
     config: &Config,
+    fresh: &Fresh,
 ) -> Result<Rendered, RenderError> {
     let mut rendered = match ask.wish {
         Wish::Raw => block::raw(plan, ask, &reader).await?,
         Wish::Car(options) => car::response(plan, ask, reader, options).await?,
-        Wish::Page => match &plan.shows {
-            Shows::File { cid, size } => file::response(plan, ask, reader, *cid, *size).await?,
-            Shows::Listing => listing::response(plan, ask, reader, config).await?,
-            Shows::Slash => slash(ask),
-            Shows::Symlink(target) => block::symlink(plan, ask, target),
-            Shows::Block(codec) => block::codec(plan, ask, &reader, *codec).await?,
+        Wish::Tar => tar::response(plan, ask, reader, config).await?,
+        Wish::Codec(format) => match codec::wanted(plan, ask, format, config)? {
+            Some(codec) => codec::response(plan, ask, &reader, codec, format).await?,
+            None => page(plan, ask, reader, config).await?,
         },
+        // Answered before a plan is made.
+        Wish::IpnsRecord => return Err(RenderError::NotAName),
+        Wish::Page => page(plan, ask, reader, config).await?,
     };
+    finish(&mut rendered, plan, ask, fresh);
+    Ok(rendered)
+}
+
+/// What a browser shows.
+async fn page(
+    plan: &Plan,
+    ask: &Ask,
+    reader: Reader,
+    config: &Config,
+) -> Result<Rendered, RenderError> {
+    match &plan.shows {
+        Shows::File { cid, size } => file::response(plan, ask, reader, *cid, *size).await,
+        Shows::Listing => listing::response(plan, ask, reader, config).await,
+        Shows::Slash => Ok(slash(ask)),
+        Shows::Symlink(target) => Ok(block::symlink(plan, ask, target)),
+        Shows::Block(codec) if ask.html && !ask.download => {
+            codec::preview(plan, ask, &reader, *codec).await
+        }
+        Shows::Block(codec) => codec::as_it_is(plan, ask, &reader, *codec).await,
+    }
+}
+
+/// The headers that every answer with content has.
+fn finish(rendered: &mut Rendered, plan: &Plan, ask: &Ask, fresh: &Fresh) {
     let headers = rendered.headers_mut();
-    headers.insert(HeaderName::from_static("x-ipfs-path"), plan.ipfs_path.clone());
+    fresh.mark(headers);
+    if let Ok(path) = HeaderValue::from_str(&ask.path) {
+        headers.insert(HeaderName::from_static("x-ipfs-path"), path);
+    }
     headers.insert(HeaderName::from_static("x-ipfs-roots"), plan.ipfs_roots.clone());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));
@@ -114,18 +184,13 @@ pub(crate) async fn response(
     {
         headers.insert(header::CONTENT_LOCATION, location);
     }
-    Ok(rendered)
 }
 
 /// An answer with the headers that every form has.
 fn rendered(ask: &Ask, status: StatusCode, etag: HeaderValue, content: Content) -> Rendered {
     let mut headers = HeaderMap::with_capacity(24);
     headers.insert(header::ETAG, etag);
-    let cache_control = match &ask.site {
-        Some(site) => site.cache_control.clone(),
-        None => IMMUTABLE,
-    };
-    headers.insert(header::CACHE_CONTROL, cache_control);
+    headers.insert(header::CACHE_CONTROL, IMMUTABLE);
     let mut response = Response::new(if ask.head { Content::Empty } else { content });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -141,12 +206,8 @@ fn not_modified(ask: &Ask, etag: &HeaderValue) -> Option<Rendered> {
 
 /// Sends a browser to the folder's own address, from which relative links work.
 fn slash(ask: &Ask) -> Rendered {
-    let path = match &ask.site {
-        Some(site) => &ask.path[site.path.len()..],
-        None => &ask.path,
-    };
     // A path of a site that began with two slashes would lead to another host.
-    let path = format!("/{}/", path.trim_start_matches('/'));
+    let path = format!("/{}/", ask.shown_path().trim_start_matches('/'));
     let location = match &ask.query {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -154,9 +215,8 @@ fn slash(ask: &Ask) -> Rendered {
     let location = HeaderValue::from_str(&location).expect("a URL holds visible ASCII only");
     let mut response = Response::new(Content::Empty);
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    let cache_control = ask.site.as_ref().map_or(IMMUTABLE, |site| site.cache_control.clone());
     response.headers_mut().insert(header::LOCATION, location);
-    response.headers_mut().insert(header::CACHE_CONTROL, cache_control);
+    response.headers_mut().insert(header::CACHE_CONTROL, IMMUTABLE);
     response
 }
 
@@ -166,11 +226,11 @@ fn content_location(ask: &Ask) -> Option<HeaderValue> {
         Wish::Page => return None,
         Wish::Raw => "format=raw".to_owned(),
         Wish::Car(options) => options.query(),
+        Wish::Tar => "format=tar".to_owned(),
+        Wish::Codec(format) => format!("format={}", format.word()),
+        Wish::IpnsRecord => "format=ipns-record".to_owned(),
     };
-    let path = match &ask.site {
-        Some(site) => &ask.path[site.path.len()..],
-        None => &ask.path,
-    };
+    let path = ask.shown_path();
     let query = ask.query.as_ref().map_or(String::new(), |query| format!("{query}&"));
     HeaderValue::from_str(&format!("{path}?{query}{format}")).ok()
 }

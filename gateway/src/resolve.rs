@@ -10,6 +10,12 @@ use ipfs::path::{ContentPath, PathError};
 use ipfs::resolve::{Resolve, ResolveError, Terminal, TerminalKind};
 use ipfs::{Cid, Codec};
 
+mod fresh;
+mod site;
+
+pub(crate) use fresh::Fresh;
+pub(crate) use site::{Rule, SiteError, rule};
+
 use crate::blocks::Reader;
 use crate::cache::Weigh;
 use crate::upstream::FetchError;
@@ -24,14 +30,31 @@ const YIELD_EVERY: u32 = 16;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
     /// The path is not a content path.
-    #[error("invalid path: {0}")]
-    Path(#[from] PathError),
+    #[error("invalid path {path:?}: {source}")]
+    Path {
+        /// The path, percent-encoded as it came.
+        path: String,
+        /// What is wrong with it.
+        source: PathError,
+    },
     /// A block on the way could not be had.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// The path leads nowhere.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+}
+
+impl PlanError {
+    /// Whether a verified parent says that there is no such path.
+    pub(crate) fn is_not_there(&self) -> bool {
+        match self {
+            PlanError::Resolve(error) => {
+                matches!(error, ResolveError::NotFound { .. } | ResolveError::NotADirectory { .. })
+            }
+            PlanError::Path { .. } | PlanError::Fetch(_) => false,
+        }
+    }
 }
 
 /// What a page request for a path shows.
@@ -67,8 +90,8 @@ pub(crate) struct Plan {
     pub(crate) shows: Shows,
     /// The last name of the path, or that of the index file.
     pub(crate) name: Option<String>,
-    /// `X-Ipfs-Path`.
-    pub(crate) ipfs_path: HeaderValue,
+    /// The path that leads here, percent-encoded.
+    pub(crate) path: Box<str>,
     /// `X-Ipfs-Roots`.
     pub(crate) ipfs_roots: HeaderValue,
     /// `Etag` of the file or block, quotes included.
@@ -88,7 +111,7 @@ impl Weigh for Plan {
                 Shows::Symlink(target) => target.len(),
                 Shows::File { .. } | Shows::Listing | Shows::Slash | Shows::Block(_) => 0,
             }
-            + self.ipfs_path.len()
+            + self.path.len()
             + self.ipfs_roots.len()
             + self.below.as_ref().map_or(0, HeaderValue::len)
             + 256
@@ -107,7 +130,9 @@ impl Way {
     /// # Errors
     /// [`PlanError::Path`].
     pub(crate) fn parse(encoded: &str) -> Result<Self, PlanError> {
-        Ok(Self { path: ContentPath::parse(encoded)?, encoded: encoded.to_owned() })
+        let path = ContentPath::parse(encoded)
+            .map_err(|source| PlanError::Path { path: encoded.to_owned(), source })?;
+        Ok(Self { path, encoded: encoded.to_owned() })
     }
 
     /// The root of the path.
@@ -156,7 +181,7 @@ impl Way {
             terminal: cid,
             shows,
             name,
-            ipfs_path: plain(&encoded),
+            path: encoded.into(),
             ipfs_roots: plain(&roots.join(",")),
             etag: plain(&format!("\"{cid}\"")),
             below,

@@ -11,8 +11,10 @@ use arc_swap::ArcSwap;
 use futures::FutureExt;
 use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use ipfs::ipns::Name;
+use ipfs::path::Named;
 use telemetry::metrics::Label;
 use telemetry::trace::{RequestId, TraceContext};
 use tokio::time::{Instant, timeout_at};
@@ -20,15 +22,16 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug_span, error, info};
 
 use crate::accept::{Activity, Answer};
-use crate::blocks::{Blocks, Memory, Origin};
-use crate::classify::{self, Asked, Content as Ask, Hosts, Wish};
+use crate::blocks::{Blocks, Memory, Origin, Reader};
+use crate::classify::{self, Asked, Content as Ask, Hosts, Mount, Wish};
 use crate::config::{Config, RenderConfig, ServerConfig};
 use crate::error::Error;
-use crate::limit::Limit;
+use crate::limit::{Limit, LimitError};
+use crate::names::{NameAsk, NameError, Names};
 use crate::outcome::{Outcome, Source};
 use crate::render::page::{self, Explained};
-use crate::render::{self, Rendered};
-use crate::resolve::{Plan, PlanError, Way};
+use crate::render::{self, RenderError, Rendered};
+use crate::resolve::{self, Fresh, Plan, PlanError, Way};
 use crate::stream::{Asker, Body, Content, Record, Recorder};
 use crate::upstream::{Failure, FetchError};
 
@@ -38,6 +41,7 @@ pub(crate) struct Gateway {
     pub(crate) limit: Arc<Limit>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) blocks: Arc<Blocks>,
+    pub(crate) names: Arc<Names>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) config: ServerConfig,
     pub(crate) render: RenderConfig,
@@ -51,6 +55,7 @@ impl Gateway {
         hosts: Hosts,
         limit: Limit,
         blocks: (Arc<Blocks>, Arc<Memory>),
+        names: Names,
         recorder: Recorder,
     ) -> Self {
         Self {
@@ -58,6 +63,7 @@ impl Gateway {
             limit: Arc::new(limit),
             memory: blocks.1,
             blocks: blocks.0,
+            names: Arc::new(names),
             recorder: Arc::new(recorder),
             config: config.server.clone(),
             render: config.render.clone(),
@@ -67,13 +73,17 @@ impl Gateway {
 
     /// Answers one request, or says why not.
     async fn line(&self, parts: &Parts, record: &mut Record) -> Result<Rendered, Error> {
-        let asked = classify::request(parts, &self.hosts.load())?; // what is wanted, in which form
+        let hosts = self.hosts.load();
+        let peer = record.asker().activity.client().ip();
+        let caller = classify::caller(parts, peer, &hosts)?; // who asks, for which host
+        record.client = caller.client;
+        let asked = classify::request(parts, &caller, &hosts)?; // what is wanted, in which form
         record.set_traffic(asked.traffic());
         record.form = asked.form();
-        let client = record.asker().activity.client();
-        record.permit = Some(self.limit.admit(&asked, client)?); // may it be served at this moment
+        record.permit = Some(self.limit.admit(&asked, caller.client)?); // may it be served now
         let ask = match asked {
             Asked::Content(ask) => ask,
+            Asked::Redirect(redirect) => return Ok(render::redirect(redirect)),
             Asked::Own(own) => return Ok(page::own(own, parts.method == Method::HEAD)),
             Asked::Options => return Ok(page::options()),
         };
@@ -98,29 +108,117 @@ impl Gateway {
         record: &mut Record,
         deadline: Instant,
     ) -> Result<Rendered, Error> {
-        let page = ask.wish == Wish::Page;
+        if ask.wish == Wish::IpnsRecord {
+            return self.ipns_record(ask, record, deadline).await;
+        }
+        let target = self.target(ask, record, deadline).await?; // where names lead
+        let planned = self.plan(ask, &target.path, record, deadline).await; // which blocks answer it
+        let (plan, reader) = match planned {
+            Ok(planned) => planned,
+            Err(missing) if ask.is_isolated() && missing.is_not_there() => {
+                return self.ruled(ask, &target, missing, record, deadline).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Status and headers are decided here.
+        Ok(render::response(&plan, ask, reader, &self.render, &target.fresh).await?)
+    }
+
+    /// Follows the name that a path begins with, if it does.
+    async fn target<'a>(
+        &self,
+        ask: &'a Ask,
+        record: &mut Record,
+        deadline: Instant,
+    ) -> Result<Target<'a>, Error> {
         // A raw block or a CAR is of what the path names, whether or not it ends in a slash.
-        let path = if page { &ask.path } else { ask.path.trim_end_matches('/') };
+        let path = if is_page(ask) { &ask.path } else { ask.path.trim_end_matches('/') };
+        if !path.starts_with("/ipns/") {
+            let fresh = match &ask.mount {
+                Mount::Site { root, .. } => root.cache_control.clone(),
+                Mount::Path | Mount::Origin { .. } => None,
+            };
+            let fresh = fresh.map_or(Fresh::Immutable, Fresh::Configured);
+            return Ok(Target { path: Cow::Borrowed(path), fresh });
+        }
+        let named = Named::parse(path)
+            .map_err(|source| PlanError::Path { path: path.to_owned(), source })?;
+        record.is_named = true;
+        let resolved = self.names.resolve(&named.name, &name_ask(ask, record, deadline)).await?;
+        let path = Cow::Owned(format!("{}{}", resolved.path, named.rest));
+        Ok(Target { path, fresh: Fresh::Named(resolved) })
+    }
+
+    /// Which blocks answer for an immutable path.
+    async fn plan(
+        &self,
+        ask: &Ask,
+        path: &str,
+        record: &mut Record,
+        deadline: Instant,
+    ) -> Result<(Arc<Plan>, Reader), PlanError> {
+        let page = is_page(ask);
         // A plan for a page knows what the last block is, which other forms do not ask.
         let key = if page { Cow::Borrowed(path) } else { Cow::Owned(format!("as it is: {path}")) };
-        let (plan, reader) = match self.memory.plan(&key) {
-            Some(plan) => {
-                record.root = Some(plan.root);
-                record.provenance.note(Source::Hit);
-                let reader = self.reader(ask, record, deadline, plan.root, plan.below.clone());
-                (plan, reader)
-            }
-            None => {
-                let way = Way::parse(path)?;
-                record.root = Some(way.root());
-                let reader = self.reader(ask, record, deadline, way.root(), way.below());
-                let plan = Arc::new(way.follow(&reader, page).await?); // which blocks answer it
-                self.memory.keep_plan(&key, &plan);
-                (plan, reader)
-            }
+        if let Some(plan) = self.memory.plan(&key) {
+            record.root = Some(plan.root);
+            record.provenance.note(Source::Hit);
+            let reader = self.reader(ask, record, deadline, plan.root, plan.below.clone());
+            return Ok((plan, reader));
+        }
+        let way = Way::parse(path)?;
+        record.root = Some(way.root());
+        let reader = self.reader(ask, record, deadline, way.root(), way.below());
+        let plan = Arc::new(way.follow(&reader, page).await?);
+        self.memory.keep_plan(&key, &plan);
+        Ok((plan, reader))
+    }
+
+    /// Answers for a path that a website does not have, by a rule of the website's own.
+    async fn ruled(
+        &self,
+        ask: &Ask,
+        target: &Target<'_>,
+        missing: PlanError,
+        record: &mut Record,
+        deadline: Instant,
+    ) -> Result<Rendered, Error> {
+        let shown = ask.shown_path();
+        let root = target.path.strip_suffix(shown).unwrap_or(&target.path);
+        let way = Way::parse(root)?;
+        let reader = self.reader(ask, record, deadline, way.root(), None);
+        let Some(rule) = resolve::rule(root, shown, &reader).await? else {
+            return Err(missing.into());
         };
-        let plan: &Plan = &plan;
-        Ok(render::response(plan, ask, reader, &self.render).await?) // status and headers
+        if rule.is_redirect() {
+            return Ok(render::to_rule(&rule, ask, &target.fresh));
+        }
+        let path = format!("{root}{}", rule.path());
+        let (plan, reader) = self.plan(ask, &path, record, deadline).await?;
+        let mut rendered =
+            render::response(&plan, ask, reader, &self.render, &target.fresh).await?;
+        if rendered.status() == StatusCode::OK
+            && let Ok(status) = StatusCode::from_u16(rule.status)
+        {
+            *rendered.status_mut() = status;
+        }
+        Ok(rendered)
+    }
+
+    /// Answers with the record of a name.
+    async fn ipns_record(
+        &self,
+        ask: &Ask,
+        record: &mut Record,
+        deadline: Instant,
+    ) -> Result<Rendered, Error> {
+        let named = Named::parse(ask.path.trim_end_matches('/'));
+        let name = named.ok().filter(|named| named.rest.is_empty());
+        let name = name.and_then(|named| Name::parse(&named.name).ok());
+        let name = name.ok_or(RenderError::NotAName)?;
+        record.is_named = true;
+        let found = self.names.record(name, &name_ask(ask, record, deadline)).await?;
+        Ok(render::ipns_record(&found, ask))
     }
 
     fn reader(
@@ -130,7 +228,7 @@ impl Gateway {
         deadline: Instant,
         root: ipfs::Cid,
         path: Option<HeaderValue>,
-    ) -> crate::blocks::Reader {
+    ) -> Reader {
         let asker = record.asker();
         let origin = Origin {
             root,
@@ -234,6 +332,26 @@ impl Gateway {
     }
 }
 
+/// An immutable path, and how long it is what was asked for.
+struct Target<'a> {
+    /// `/ipfs/{cid}[/path]`, percent-encoded.
+    path: Cow<'a, str>,
+    fresh: Fresh,
+}
+
+/// Whether the answer depends on what the last block is, rather than on its bytes alone.
+fn is_page(ask: &Ask) -> bool {
+    match ask.wish {
+        Wish::Page | Wish::Codec(_) => true,
+        Wish::Raw | Wish::Car(_) | Wish::Tar | Wish::IpnsRecord => false,
+    }
+}
+
+fn name_ask(ask: &Ask, record: &Record, deadline: Instant) -> NameAsk {
+    let request_id = record.asker().request_id.clone();
+    NameAsk { deadline, only_if_cached: ask.only_if_cached, request_id }
+}
+
 /// The headers of every answer: what other origins may do with it, and the request's id.
 fn headers_for_all(headers: &mut HeaderMap, record: &Record) {
     let fixed = HeaderValue::from_static;
@@ -245,7 +363,10 @@ fn headers_for_all(headers: &mut HeaderMap, record: &Record) {
     );
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        fixed("Content-Length, Content-Range, X-Ipfs-Path, X-Ipfs-Roots, X-Request-Id"),
+        fixed(
+            "Content-Length, Content-Range, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, \
+             X-Request-Id, X-Stream-Output",
+        ),
     );
     let status = match record.provenance.source() {
         Source::None => None,
@@ -264,7 +385,10 @@ fn headers_for_all(headers: &mut HeaderMap, record: &Record) {
 /// The time of the first byte ran out.
 fn late(record: &Record) -> Error {
     let Some(cid) = record.root else {
-        return Error::Limit(crate::limit::LimitError::Full(std::time::Duration::from_secs(2)));
+        return match record.is_named {
+            true => Error::Name(NameError::Timeout("the name".to_owned())),
+            false => Error::Limit(LimitError::Full(std::time::Duration::from_secs(2))),
+        };
     };
     let failure = Failure::Timeout;
     Error::Plan(PlanError::Fetch(FetchError { cid, failure, state: None, nodes_tried: 0 }))
@@ -276,5 +400,8 @@ fn format(ask: &Ask) -> &'static str {
         Wish::Page => "page",
         Wish::Raw => "raw",
         Wish::Car(_) => "car",
+        Wish::Tar => "tar",
+        Wish::Codec(format) => format.word(),
+        Wish::IpnsRecord => "ipns-record",
     }
 }

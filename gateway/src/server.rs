@@ -22,6 +22,7 @@ use crate::classify::Hosts;
 use crate::config::Config;
 use crate::limit::Limit;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::serve::Gateway;
 use crate::stream::Recorder;
 use crate::upstream::{Pool, Shared};
@@ -85,7 +86,7 @@ impl Server {
         let listener = TcpListener::bind(config.server.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let hosts = hosts(&config, address)?;
-        let gateway = Arc::new(rooms(&config, hosts, &pool, &around, &metrics));
+        let gateway = Arc::new(rooms(&config, hosts, &pool, &around, &metrics)?);
         let (closing, closed) = watch::channel(false);
         let accept = Accept::start(
             config.accept.clone(),
@@ -172,7 +173,7 @@ fn rooms(
     pool: &Shared,
     around: &Surroundings,
     metrics: &Metrics,
-) -> Gateway {
+) -> Result<Gateway, ServerError> {
     let memory = Arc::new(Cache::new(&config.cache, metrics.cache.clone()));
     let blocks = Blocks::new(
         config,
@@ -195,5 +196,8 @@ fn rooms(
         response_timeout: config.server.response_timeout,
     };
     let limit = Limit::new(config.limit.clone(), metrics.limit.clone());
-    Gateway::new(config, hosts, limit, (Arc::new(blocks), memory), recorder)
+    let (pool, tasks) = (Arc::clone(pool), around.tasks.clone());
+    let names = Names::new(&config.names, pool, tasks, metrics.names.clone());
+    let names = names.map_err(ServerError::Config)?;
+    Ok(Gateway::new(config, hosts, limit, (Arc::new(blocks), memory), names, recorder))
 }

@@ -13,6 +13,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::accept::{Activity, Progress};
 use crate::blocks::PullError;
+use crate::render::TarError;
 
 mod record;
 
@@ -36,6 +37,9 @@ pub(crate) enum StreamError {
     /// A row of a listing could not be written.
     #[error("a row could not be written: {0}")]
     Template(#[from] askama::Error),
+    /// An archive cannot go on.
+    #[error(transparent)]
+    Tar(TarError),
     /// The answer took longer than any answer may.
     #[error("the answer took longer than any answer may")]
     TooLong,

@@ -20,12 +20,14 @@ mod attempt;
 mod failure;
 mod node;
 mod pool;
+mod record;
 
 pub(crate) use attempt::Ask;
 use attempt::{Answer, Miss};
 pub(crate) use failure::{Failure, FetchError};
 use node::Overtaken;
 pub(crate) use pool::{Pool, Shared};
+pub(crate) use record::{RecordAsk, RecordFailure, record};
 
 use crate::outcome::Source;
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use ::cid::CidGeneric;
 use ::cid::Version;
-use multibase::Base;
+pub use multibase::Base;
 
 /// Longest digest that is accepted, identity CIDs included (IPIP-512).
 pub const DIGEST_BYTES_MAX: usize = 128;

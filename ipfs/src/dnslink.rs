@@ -4,10 +4,12 @@
 //! bytes, so that the answer does not depend on the order in which a resolver gave them; `/ipfs/`
 //! sorts before `/ipns/`.
 
+use std::fmt;
+
 use multibase::Base;
 
 use crate::cid::{Cid, Codec, Multihash};
-use crate::path::{PathError, segments};
+use crate::path::{PathError, encode_segment, segments};
 
 /// Most TXT strings of one answer that are read.
 pub const TXT_COUNT_MAX: usize = 100;
@@ -63,6 +65,25 @@ pub struct Link {
     pub root: Root,
     /// The names below, percent-decoded, without empty ones.
     pub segments: Vec<String>,
+}
+
+impl fmt::Display for Link {
+    /// The content path, percent-encoded.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.root {
+            Root::Ipfs(cid) => write!(f, "/ipfs/{cid}")?,
+            Root::Key(hash) => {
+                let cid = Cid::v1(Codec::Libp2pKey, *hash).map_err(|_| fmt::Error)?;
+                write!(f, "/ipns/{}", cid.to_text(Base::Base36Lower))?;
+            }
+            Root::Domain(domain) => write!(f, "/ipns/{domain}")?,
+        }
+        for segment in &self.segments {
+            f.write_str("/")?;
+            encode_segment(segment).try_for_each(|part| f.write_str(part))?;
+        }
+        Ok(())
+    }
 }
 
 /// Chooses among the TXT strings of a name: the first that is valid, in the order of their bytes.

@@ -102,6 +102,32 @@ impl ContentPath {
     }
 }
 
+/// `/ipns/{name}/a/b/`: a mutable name and, below it, a path that is read once the name is resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The name, percent-decoded: a key or a domain, which is not checked here.
+    pub name: String,
+    /// What follows the name, percent-encoded as it came: empty, or from its slash on.
+    pub rest: String,
+}
+
+impl Named {
+    /// Reads the path part of a URL, still percent-encoded.
+    ///
+    /// # Errors
+    /// [`PathError`]; the root is not read as a CID, so never [`PathError::Root`].
+    pub fn parse(encoded: &str) -> Result<Self, PathError> {
+        let below = encoded.strip_prefix("/ipns/").ok_or(PathError::NotContent)?;
+        let (name, rest) = below.split_at(below.find('/').unwrap_or(below.len()));
+        if name.is_empty() {
+            return Err(PathError::NotContent);
+        }
+        let name = percent_decode_str(name).decode_utf8().map_err(|_| PathError::NotUtf8)?;
+        segments(rest)?;
+        Ok(Self { name: name.into_owned(), rest: rest.to_owned() })
+    }
+}
+
 /// Decodes and splits what follows the root of a URL path.
 ///
 /// # Errors
@@ -156,6 +182,16 @@ mod tests {
     fn names_that_only_look_relative_are_names() {
         let path = parse("/...//a\\b;x").expect("a valid path");
         assert_eq!(path.segments, ["...", "a\\b;x"]);
+    }
+
+    #[test]
+    fn named_path_keeps_what_follows_the_name() {
+        let named = Named::parse("/ipns/docs.example%2Eorg/a%20b/").expect("a valid path");
+        assert_eq!((named.name.as_str(), named.rest.as_str()), ("docs.example.org", "/a%20b/"));
+        assert_eq!(Named::parse("/ipns/k51"), Ok(Named { name: "k51".into(), rest: "".into() }));
+        assert_eq!(Named::parse("/ipns/"), Err(PathError::NotContent));
+        assert_eq!(Named::parse("/ipns/k51/../x"), Err(PathError::Relative));
+        assert_eq!(Named::parse("/ipfs/k51"), Err(PathError::NotContent));
     }
 
     #[test]

@@ -8,13 +8,17 @@ use std::fmt;
 use std::ops::Range;
 
 mod retrieval;
+mod wanted;
 
 pub use retrieval::{Phase, Retrieval, RetrievalOutcome};
+pub use wanted::{Format, Wanted};
 
 /// Media type of one block.
 pub const RAW_TYPE: &str = "application/vnd.ipld.raw";
 /// Media type of a CAR, without parameters.
 pub const CAR_TYPE: &str = "application/vnd.ipld.car";
+/// Media type of an IPNS record.
+pub const IPNS_RECORD_TYPE: &str = "application/vnd.ipfs.ipns-record";
 
 /// The root whose providers are to be searched when a block below it is asked for.
 pub const ROOT_HEADER: &str = "bifrost-root";
@@ -39,15 +43,6 @@ pub enum TrustlessError {
     /// A byte range that ends before it begins, or lies outside the entity.
     #[error("entity-bytes is outside of the entity")]
     OutOfRange,
-}
-
-/// The form of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// One block, as it is.
-    Raw,
-    /// A stream of blocks.
-    Car,
 }
 
 /// How much of a DAG a CAR holds.
@@ -143,154 +138,6 @@ pub struct CarOptions {
     pub dups: bool,
 }
 
-/// What a query string or an `Accept` header asks for; what it leaves open is `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted {
-    /// The form of the answer.
-    pub format: Option<Format>,
-    scope: Option<DagScope>,
-    bytes: Option<EntityBytes>,
-    order: Option<Order>,
-    dups: Option<bool>,
-    /// The first value that is not defined. It is the fault of a request for a CAR, and a website's
-    /// own affair in any other.
-    fault: Option<TrustlessError>,
-}
-
-impl Wanted {
-    /// Reads a query string. A `format` that is not known is left open, as are other parameters:
-    /// a website may have its own.
-    pub fn from_query(query: &str) -> Self {
-        let mut wanted = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-            match name {
-                "format" => {
-                    wanted.format = match &*value {
-                        "raw" => Some(Format::Raw),
-                        "car" => Some(Format::Car),
-                        _ => None,
-                    };
-                }
-                "dag-scope" | "entity-bytes" => wanted.set(name, &value),
-                "car-version" => wanted.set("version", &value),
-                "car-order" => wanted.set("order", &value),
-                "car-dups" => wanted.set("dups", &value),
-                _ => {}
-            }
-        }
-        wanted
-    }
-
-    /// Reads an `Accept` header: the acceptable trustless type with the highest quality, if any
-    /// is preferred over a plain page.
-    pub fn from_accept(accept: &str) -> Self {
-        let mut best: (u16, Option<(Format, &str)>) = (0, None);
-        for range in accept.split(',') {
-            let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let format = match kind.trim() {
-                RAW_TYPE => Some(Format::Raw),
-                CAR_TYPE => Some(Format::Car),
-                "text/html" | "*/*" | "" => None,
-                _ => continue,
-            };
-            let quality = quality(parameters);
-            if quality > best.0 {
-                best = (quality, format.map(|format| (format, parameters)));
-            }
-        }
-        let Some((format, parameters)) = best.1 else {
-            return Self::default();
-        };
-        let mut wanted = Self { format: Some(format), ..Self::default() };
-        if format == Format::Raw {
-            return wanted;
-        }
-        for pair in parameters.split(';') {
-            if let Some((name, value)) = pair.trim().split_once('=') {
-                wanted.set(name.trim(), value.trim().trim_matches('"'));
-            }
-        }
-        wanted
-    }
-
-    /// These wishes, and for what they leave open those of `other` (IPIP-523: the query wins).
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            format: self.format.or(other.format),
-            scope: self.scope.or(other.scope),
-            bytes: self.bytes.or(other.bytes),
-            order: self.order.or(other.order),
-            dups: self.dups.or(other.dups),
-            fault: self.fault.or(other.fault),
-        }
-    }
-
-    /// What a CAR is to hold, with the protocol's defaults for what was left open.
-    ///
-    /// # Errors
-    /// [`TrustlessError::Parameter`] when a parameter of CARs has a value that is not defined.
-    pub fn car(&self) -> Result<CarOptions, TrustlessError> {
-        if let Some(fault) = &self.fault {
-            return Err(fault.clone());
-        }
-        // A range of bytes asks for no more than an entity, whatever else is asked for.
-        let scope = match (self.scope.unwrap_or_default(), self.bytes) {
-            (DagScope::All | DagScope::Entity, Some(_)) => DagScope::Entity,
-            (scope @ DagScope::Block, Some(_)) | (scope, None) => scope,
-        };
-        Ok(CarOptions {
-            scope,
-            bytes: self.bytes,
-            order: self.order.unwrap_or_default(),
-            dups: self.dups.unwrap_or(false),
-        })
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        if let Err(fault) = self.try_set(name, value) {
-            self.fault.get_or_insert(fault);
-        }
-    }
-
-    fn try_set(&mut self, name: &str, value: &str) -> Result<(), TrustlessError> {
-        let bad = |parameter| TrustlessError::Parameter {
-            parameter,
-            value: value.chars().take(64).collect(),
-        };
-        match name {
-            "dag-scope" => {
-                self.scope = Some(match value {
-                    "block" => DagScope::Block,
-                    "entity" => DagScope::Entity,
-                    "all" => DagScope::All,
-                    _ => return Err(bad("dag-scope")),
-                });
-            }
-            "entity-bytes" => self.bytes = Some(EntityBytes::parse(value)?),
-            "order" => {
-                self.order = Some(match value {
-                    "dfs" => Order::Dfs,
-                    "unk" => Order::Unknown,
-                    _ => return Err(bad("car-order")),
-                });
-            }
-            "dups" => {
-                self.dups = Some(match value {
-                    "y" => true,
-                    "n" => false,
-                    _ => return Err(bad("car-dups")),
-                });
-            }
-            "version" if value != "1" => return Err(bad("car-version")),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
 impl CarOptions {
     /// The media type of the answer, with its parameters.
     pub fn content_type(&self) -> String {
@@ -311,26 +158,6 @@ impl CarOptions {
             query.push_str(&format!("&entity-bytes={bytes}"));
         }
         query
-    }
-}
-
-/// The quality of a media range in thousandths.
-fn quality(parameters: &str) -> u16 {
-    let Some(value) = parameters.split(';').find_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        name.eq_ignore_ascii_case("q").then_some(value)
-    }) else {
-        return 1000;
-    };
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-    let thousandths =
-        fraction.bytes().chain(std::iter::repeat(b'0')).take(3).try_fold(0, |sum, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + u16::from(digit - b'0'))
-        });
-    match (whole, thousandths) {
-        ("1", Some(_)) => 1000,
-        ("0", Some(thousandths)) => thousandths,
-        _ => 0,
     }
 }
 

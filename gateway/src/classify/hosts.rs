@@ -1,22 +1,19 @@
-//! What a host stands for: the gateway, a site, or nothing.
+//! What a host stands for: the path gateway, a gateway of subdomains, a website, or nothing.
 //!
-//! A host that is not configured gets no content on a public address, or anybody's domain could
-//! be pointed at this gateway. Forwarded headers are not read at all.
+//! One table says it for every host. A host that is not in it gets no content on a public address,
+//! or anybody's domain could be pointed at this gateway.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header;
-use http::request::Parts;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::AskError;
+use super::caller::{self, Caller};
 
-/// Longest host name, by the rules of DNS.
-const HOST_BYTES_MAX: usize = 253;
-
-/// Whether hosts that are not configured are answered.
+/// Whether hosts that are not in the table are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AnyHost {
@@ -29,28 +26,38 @@ pub enum AnyHost {
     Never,
 }
 
-/// Which hosts are answered, and as what.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Hosts of the path gateway, without ports. Default none. Can be reloaded.
-    pub gateways: Vec<String>,
-    /// Whether any other host is answered as the path gateway too: `loopback`, `always` or
-    /// `never`. Default `loopback`, which is when the listener has a loopback address.
-    pub any: AnyHost,
-    /// Websites on hosts of their own. Default none. Can be reloaded.
-    pub sites: Vec<Site>,
+/// What a host is answered as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Content at `/ipfs/…` and `/ipns/…`, all of it in one origin.
+    Path,
+    /// The same paths lead to `{id}.ipfs.{host}` and `{id}.ipns.{host}`, an origin for each root.
+    Subdomain,
+    /// Only forms that the client verifies by itself: blocks, CARs and IPNS records.
+    Trustless,
+    /// A website whose root its DNSLink names.
+    Dnslink,
+    /// A website whose root is named here.
+    Site,
+    /// The gateway's own pages, and no content.
+    Pages,
 }
 
-/// A website: a host that stands for a root.
+/// A row of the table.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Site {
-    /// The host, without a port.
-    pub host: String,
-    /// What is served at its `/`, as `/ipfs/{cid}[/path]`.
-    pub root: String,
-    /// How long a client may keep an answer, as the root can change by configuration. Default 60 s.
+pub struct Host {
+    /// The host without a port, or `*.` and a host for every name below it. An exact name wins over
+    /// a wildcard, and a longer wildcard over a shorter one.
+    pub name: String,
+    /// What it is answered as: `path`, `subdomain`, `trustless`, `dnslink`, `site` or `pages`.
+    pub class: Class,
+    /// Of a `site`: what is at its `/`, as `/ipfs/{cid}[/path]` or `/ipns/{name}[/path]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// Of a `site` below `/ipfs/`: how long a client may keep an answer, as the root can change by
+    /// configuration. Default 60 s.
     #[serde(with = "telemetry::config::duration", default = "site_ttl")]
     pub ttl: Duration,
 }
@@ -59,191 +66,221 @@ fn site_ttl() -> Duration {
     Duration::from_secs(60)
 }
 
+impl Host {
+    /// A website with this root.
+    pub fn site(name: &str, root: &str) -> Self {
+        Self { root: Some(root.to_owned()), ..Self::of(name, Class::Site) }
+    }
+
+    /// A host of a class that needs nothing more.
+    pub fn of(name: &str, class: Class) -> Self {
+        Self { name: name.to_owned(), class, root: None, ttl: site_ttl() }
+    }
+}
+
+/// Which hosts are answered, and as what.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The hosts that are answered. Default none. Can be reloaded.
+    pub table: Vec<Host>,
+    /// Whether any other host is answered as a path gateway: `loopback`, `always` or `never`.
+    /// Default `loopback`, which is when the listener has a loopback address.
+    pub any: AnyHost,
+    /// Proxies whose `X-Forwarded-Host`, `-Proto` and `-For` are believed, as `10.0.0.0/8` or
+    /// `::1/128`. Default none: nobody's are. Can be reloaded.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether `CONNECT` opens a tunnel to this gateway itself, for tests of clients that know
+    /// gateways as proxies. Refused on any but a loopback address. Default false.
+    pub tunnel: bool,
+}
+
 /// The root of a website.
 #[derive(Debug)]
 pub(crate) struct SiteRoot {
-    /// `/ipfs/{cid}[/path]`, without a trailing slash.
+    /// `/ipfs/{cid}[/path]` or `/ipns/{name}[/path]`, without a trailing slash.
     pub(crate) path: String,
-    /// The `Cache-Control` value of its answers.
-    pub(crate) cache_control: http::HeaderValue,
+    /// The `Cache-Control` value of its answers, if configuration is what decides it.
+    pub(crate) cache_control: Option<http::HeaderValue>,
 }
 
 /// What a request's host stands for.
 #[derive(Debug)]
 pub(crate) enum Place {
-    /// The path gateway.
-    Gateway,
+    /// A gateway with content at its paths.
+    Paths {
+        /// Whether clients have to verify what they get.
+        trustless: bool,
+    },
+    /// A gateway whose paths lead to origins of their own.
+    Subdomains,
+    /// `{id}.{namespace}.{gateway}`.
+    Origin {
+        /// `ipfs` or `ipns`.
+        namespace: &'static str,
+        /// The labels before it.
+        id: String,
+        /// The gateway, with the port that was asked.
+        gateway: String,
+    },
     /// A website.
     Site(Arc<SiteRoot>),
+    /// A gateway without content.
+    Pages,
+}
+
+/// What the table says of one host.
+#[derive(Debug, Clone)]
+enum Row {
+    Path,
+    Subdomain,
+    Trustless,
+    Dnslink,
+    Site(Arc<SiteRoot>),
+    Pages,
 }
 
 /// The hosts that are answered.
 #[derive(Debug)]
 pub(crate) struct Hosts {
     any: bool,
-    gateways: Vec<String>,
-    sites: HashMap<String, Arc<SiteRoot>>,
+    exact: HashMap<String, Row>,
+    /// By what follows the `*.`.
+    below: HashMap<String, Row>,
+    has_subdomains: bool,
+    trusted: Vec<IpNet>,
 }
 
 impl Hosts {
-    /// Reads the configured hosts; `loopback` tells whether the listener has a loopback address.
+    /// Reads the table; `loopback` tells whether the listener has a loopback address.
     ///
     /// # Errors
-    /// A text that says which site is wrong.
+    /// A text that says which row is wrong.
     pub(crate) fn new(config: &Config, loopback: bool) -> Result<Self, String> {
-        let mut sites = HashMap::new();
-        for site in &config.sites {
-            let path = site.root.trim_end_matches('/');
-            ipfs::path::ContentPath::parse(path)
-                .map_err(|error| format!("root of site {:?}: {error}", site.host))?;
-            let host = host_of(site.host.as_bytes())
-                .ok_or_else(|| format!("site {:?} is not a host", site.host))?;
-            let seconds = site.ttl.as_secs();
-            let cache_control = http::HeaderValue::from_str(&format!("public, max-age={seconds}"))
-                .expect("digits are valid in a header");
-            let root = SiteRoot { path: path.to_owned(), cache_control };
-            sites.insert(host, Arc::new(root));
+        let (mut exact, mut below) = (HashMap::new(), HashMap::new());
+        for host in &config.table {
+            let (name, rows) = match host.name.strip_prefix("*.") {
+                Some(name) => (name, &mut below),
+                None => (host.name.as_str(), &mut exact),
+            };
+            let known = caller::host_of(name.as_bytes()).filter(|known| known.len() == name.len());
+            let known = known.ok_or_else(|| format!("hosts: {:?} is not a host", host.name))?;
+            if rows.insert(known, row(host)?).is_some() {
+                return Err(format!("hosts: {:?} is there twice", host.name));
+            }
+        }
+        if config.tunnel && !loopback {
+            return Err("hosts.tunnel is for loopback addresses only".to_owned());
         }
         let any = match config.any {
             AnyHost::Always => true,
             AnyHost::Never => false,
             AnyHost::Loopback => loopback,
         };
-        let gateways = config.gateways.iter().map(|host| host.to_ascii_lowercase()).collect();
-        Ok(Self { any, gateways, sites })
+        let has_subdomains =
+            exact.values().chain(below.values()).any(|row| matches!(row, Row::Subdomain));
+        Ok(Self { any, exact, below, has_subdomains, trusted: config.trusted_proxies.clone() })
+    }
+
+    /// The proxies that are believed.
+    pub(crate) fn trusted(&self) -> &[IpNet] {
+        &self.trusted
+    }
+
+    /// Whether every host is answered alike, so that it need not be read.
+    pub(crate) fn is_uniform(&self) -> bool {
+        self.any && self.exact.is_empty() && self.below.is_empty()
     }
 
     /// What the host of a request stands for.
-    pub(crate) fn place(&self, parts: &Parts) -> Result<Place, AskError> {
-        let authority = authority(parts)?;
-        if self.any && self.sites.is_empty() {
-            return if is_plain(authority) { Ok(Place::Gateway) } else { Err(AskError::BadHost) };
+    pub(crate) fn place(&self, caller: &Caller) -> Result<Place, AskError> {
+        if self.is_uniform() {
+            return Ok(Place::Paths { trustless: false });
         }
-        let host = host_of(authority).ok_or(AskError::BadHost)?;
-        if let Some(site) = self.sites.get(&host) {
-            return Ok(Place::Site(Arc::clone(site)));
+        let host = caller.host.as_str();
+        if let Some(row) = self.exact.get(host) {
+            return Ok(place(row, host));
         }
-        if self.any || self.gateways.contains(&host) {
-            return Ok(Place::Gateway);
+        if self.has_subdomains
+            && let Some((id, namespace, gateway)) = self.origin(host)
+        {
+            let gateway = caller.authority_of(gateway);
+            return Ok(Place::Origin { namespace, id: id.to_owned(), gateway });
         }
-        Err(AskError::UnknownHost(host))
+        match self.row(host) {
+            Some(row) => Ok(place(row, host)),
+            None if self.any => Ok(Place::Paths { trustless: false }),
+            None => Err(AskError::UnknownHost(host.to_owned())),
+        }
+    }
+
+    /// The row of a host: its own, else that of the longest wildcard.
+    fn row(&self, host: &str) -> Option<&Row> {
+        let parents = host.match_indices('.').map(|(at, _)| &host[at + 1..]);
+        self.exact
+            .get(host)
+            .or_else(|| parents.into_iter().find_map(|parent| self.below.get(parent)))
+    }
+
+    /// Splits `{id}.{namespace}.{gateway}` where the gateway is one of subdomains.
+    fn origin<'a>(&self, host: &'a str) -> Option<(&'a str, &'static str, &'a str)> {
+        for (at, _) in host.match_indices(".ip") {
+            let namespace = match host.get(at..at + 6) {
+                Some(".ipfs.") => "ipfs",
+                Some(".ipns.") => "ipns",
+                Some(_) | None => continue,
+            };
+            let (id, gateway) = (&host[..at], &host[at + 6..]);
+            if !id.is_empty() && matches!(self.row(gateway), Some(Row::Subdomain)) {
+                return Some((id, namespace, gateway));
+            }
+        }
+        None
     }
 }
 
-/// The one authority that a request names.
-fn authority(parts: &Parts) -> Result<&[u8], AskError> {
-    let mut fields = parts.headers.get_all(header::HOST).iter();
-    let field = fields.next();
-    if fields.next().is_some() {
-        return Err(AskError::BadHost);
-    }
-    match (parts.uri.authority(), field) {
-        (Some(authority), Some(field)) if authority.as_str().as_bytes() != field.as_bytes() => {
-            Err(AskError::BadHost)
+fn place(row: &Row, host: &str) -> Place {
+    match row {
+        Row::Path => Place::Paths { trustless: false },
+        Row::Trustless => Place::Paths { trustless: true },
+        Row::Subdomain => Place::Subdomains,
+        Row::Pages => Place::Pages,
+        Row::Site(root) => Place::Site(Arc::clone(root)),
+        Row::Dnslink => {
+            let root = SiteRoot { path: format!("/ipns/{host}"), cache_control: None };
+            Place::Site(Arc::new(root))
         }
-        (Some(authority), _) => Ok(authority.as_str().as_bytes()),
-        (None, Some(field)) => Ok(field.as_bytes()),
-        // HTTP/1.0 knows no Host; it is answered where any host is.
-        (None, None) if parts.version < http::Version::HTTP_11 => Ok(b"localhost"),
-        (None, None) => Err(AskError::BadHost),
     }
 }
 
-/// Whether an authority has only the bytes of a host and a port.
-fn is_plain(authority: &[u8]) -> bool {
-    !authority.is_empty()
-        && authority.len() <= HOST_BYTES_MAX + 6
-        && authority.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte))
+fn row(host: &Host) -> Result<Row, String> {
+    if host.root.is_some() && host.class != Class::Site {
+        return Err(format!("hosts: {:?} has a root, which only a site has", host.name));
+    }
+    Ok(match host.class {
+        Class::Path => Row::Path,
+        Class::Subdomain => Row::Subdomain,
+        Class::Trustless => Row::Trustless,
+        Class::Dnslink => Row::Dnslink,
+        Class::Pages => Row::Pages,
+        Class::Site => Row::Site(Arc::new(site(host)?)),
+    })
 }
 
-/// The host of an authority: lower-case, without its port and trailing dot.
-fn host_of(authority: &[u8]) -> Option<String> {
-    if !is_plain(authority) {
-        return None;
+fn site(host: &Host) -> Result<SiteRoot, String> {
+    let wrong = |why: String| format!("hosts: root of site {:?}: {why}", host.name);
+    let root = host.root.as_deref().ok_or_else(|| wrong("is missing".to_owned()))?;
+    let path = root.trim_end_matches('/').to_owned();
+    if path.starts_with("/ipns/") {
+        ipfs::path::Named::parse(&path).map_err(|error| wrong(error.to_string()))?;
+        return Ok(SiteRoot { path, cache_control: None });
     }
-    let text = std::str::from_utf8(authority).ok()?;
-    let host = match text.strip_prefix('[') {
-        Some(v6) => {
-            let (v6, port) = v6.split_once(']')?;
-            is_port(port).then_some(v6)?
-        }
-        None => {
-            let (host, port) = text.find(':').map_or((text, ""), |at| text.split_at(at));
-            is_port(port).then_some(host)?
-        }
-    };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
-}
-
-/// Whether this is empty, or a colon and a port.
-fn is_port(text: &str) -> bool {
-    match text.strip_prefix(':') {
-        None => text.is_empty(),
-        Some(port) => port.parse::<u16>().is_ok(),
-    }
+    ipfs::path::ContentPath::parse(&path).map_err(|error| wrong(error.to_string()))?;
+    let seconds = host.ttl.as_secs();
+    let cache_control = http::HeaderValue::from_str(&format!("public, max-age={seconds}"))
+        .expect("digits are valid in a header");
+    Ok(SiteRoot { path, cache_control: Some(cache_control) })
 }
 
 #[cfg(test)]
-mod tests {
-    use http::Request;
-
-    use super::*;
-
-    const ROOT: &str = "/ipfs/bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
-
-    fn hosts(loopback: bool) -> Hosts {
-        let site = Site { host: "Docs.example".into(), root: format!("{ROOT}/"), ttl: site_ttl() };
-        let config =
-            Config { gateways: vec!["gw.example".into()], sites: vec![site], ..Config::default() };
-        Hosts::new(&config, loopback).expect("a valid config")
-    }
-
-    fn place(hosts: &Hosts, host: &str) -> Result<Place, AskError> {
-        let request = Request::builder().uri("/").header("host", host).body(()).expect("valid");
-        hosts.place(&request.into_parts().0)
-    }
-
-    #[test]
-    fn hosts_stand_for_what_is_configured() {
-        let hosts = hosts(false);
-        for host in ["gw.example", "GW.example.", "gw.example:8080"] {
-            assert!(matches!(place(&hosts, host), Ok(Place::Gateway)), "{host}");
-        }
-        for host in ["docs.example", "DOCS.example:80"] {
-            assert!(matches!(place(&hosts, host), Ok(Place::Site(_))), "{host}");
-        }
-        assert!(matches!(place(&hosts, "other.example"), Err(AskError::UnknownHost(_))));
-    }
-
-    #[test]
-    fn any_host_is_answered_on_loopback_only() {
-        assert!(matches!(place(&hosts(true), "other.example"), Ok(Place::Gateway)));
-        assert!(matches!(place(&hosts(true), "[::1]:8080"), Ok(Place::Gateway)));
-    }
-
-    #[test]
-    fn what_is_not_a_host_is_refused() {
-        for host in ["", "a@gw.example", "gw.example:99999", "gw.example:x", "[::1", "a b", "a/b"] {
-            assert!(matches!(place(&hosts(false), host), Err(AskError::BadHost)), "{host}");
-        }
-    }
-
-    #[test]
-    fn two_hosts_are_refused() {
-        let request = Request::builder()
-            .uri("/")
-            .header("host", "gw.example")
-            .header("host", "docs.example")
-            .body(())
-            .expect("valid");
-        let parts = request.into_parts().0;
-        assert!(matches!(hosts(true).place(&parts), Err(AskError::BadHost)));
-        let request = Request::builder()
-            .uri("http://gw.example/")
-            .header("host", "docs.example")
-            .body(())
-            .expect("valid");
-        assert!(matches!(hosts(true).place(&request.into_parts().0), Err(AskError::BadHost)));
-    }
-}
+mod tests;

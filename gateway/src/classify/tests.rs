@@ -1,6 +1,7 @@
 //! Claims about what requests ask for.
 
 use http::Request;
+use ipfs::trustless::Format;
 
 use super::*;
 
@@ -12,13 +13,15 @@ fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Asked, AskEr
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    super::request(&request.body(()).expect("a valid request").into_parts().0, &hosts)
+    let parts = request.body(()).expect("a valid request").into_parts().0;
+    let caller = super::caller(&parts, [127, 0, 0, 1].into(), &hosts)?;
+    super::request(&parts, &caller, &hosts)
 }
 
 fn content(uri: &str, headers: &[(&str, &str)]) -> Box<Content> {
     match ask("GET", uri, headers).expect("a valid request") {
         Asked::Content(content) => content,
-        Asked::Own(_) | Asked::Options => panic!("{uri} is content"),
+        Asked::Redirect(_) | Asked::Own(_) | Asked::Options => panic!("{uri} is content"),
     }
 }
 
@@ -56,6 +59,22 @@ fn query_wins_over_accept() {
 }
 
 #[test]
+fn forms_are_asked_for_by_their_words() {
+    for (query, wish) in [
+        ("format=tar", Wish::Tar),
+        ("format=ipns-record", Wish::IpnsRecord),
+        ("format=dag-json", Wish::Codec(Format::DagJson)),
+        ("format=cbor", Wish::Codec(Format::Cbor)),
+    ] {
+        assert_eq!(content(&format!("{PATH}?{query}"), &[]).wish, wish, "{query}");
+    }
+    let asked = content(PATH, &[("accept", "application/json, text/plain, */*")]);
+    assert_eq!((asked.wish, asked.page_is_fine), (Wish::Codec(Format::Json), true));
+    let asked = content(PATH, &[("accept", "text/html,application/xml;q=0.9,*/*;q=0.8")]);
+    assert_eq!((asked.wish, asked.html), (Wish::Page, true));
+}
+
+#[test]
 fn parameters_of_a_website_are_no_fault() {
     for query in ["version=3", "order=desc", "dag-scope=most", "format=raw&car-order=desc"] {
         assert!(ask("GET", &format!("{PATH}?{query}"), &[]).is_ok(), "{query}");
@@ -67,8 +86,12 @@ fn parameters_of_a_website_are_no_fault() {
 
 #[test]
 fn service_worker_registration_is_refused() {
-    let error = ask("GET", PATH, &[("service-worker", "script")]).expect_err("a refusal");
-    assert_eq!(error.status().as_u16(), 400);
+    let worker = [("service-worker", "script")];
+    for path in [PATH, &format!("{PATH}/")] {
+        assert_eq!(ask("GET", path, &worker).expect_err("a refusal").status().as_u16(), 400);
+    }
+    // A worker below a root has the root for its scope at most.
+    assert!(ask("GET", &format!("{PATH}/worker.js"), &worker).is_ok());
 }
 
 #[test]
@@ -76,7 +99,7 @@ fn names_are_decoded_once_and_bounded() {
     let asked = content(&format!("{PATH}?filename=a%20b%2522.txt&download=true"), &[]);
     assert_eq!(asked.filename.as_deref(), Some("a b%22.txt"));
     assert!(asked.download);
-    let long = format!("{PATH}?filename={}", "x".repeat(FILENAME_BYTES_MAX + 1));
+    let long = format!("{PATH}?filename={}", "x".repeat(wish::FILENAME_BYTES_MAX + 1));
     assert_eq!(ask("GET", &long, &[]).expect_err("too long").status().as_u16(), 400);
 }
 

@@ -1,9 +1,7 @@
-//! Answers of one block: raw for clients that verify, as it is for codecs that browsers take, and
-//! the target of a symbolic link.
+//! Answers of one block: raw for clients that verify, and the target of a symbolic link.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use ipfs::Codec;
 use ipfs::trustless::RAW_TYPE;
 
 use super::{RenderError, Rendered, disposition, length, not_modified, plain, rendered};
@@ -23,33 +21,6 @@ pub(super) async fn raw(plan: &Plan, ask: &Ask, reader: &Reader) -> Result<Rende
     Ok(response)
 }
 
-/// The terminal block of a codec that is served as it is.
-pub(super) async fn codec(
-    plan: &Plan,
-    ask: &Ask,
-    reader: &Reader,
-    codec: Codec,
-) -> Result<Rendered, RenderError> {
-    let (suffix, media, save) = match codec {
-        Codec::Json => ("json", "application/json", false),
-        Codec::DagJson => ("dag-json", "application/vnd.ipld.dag-json", false),
-        Codec::Cbor => ("cbor", "application/cbor", true),
-        Codec::DagCbor => ("dag-cbor", "application/vnd.ipld.dag-cbor", true),
-        Codec::Raw | Codec::DagPb | Codec::Libp2pKey | Codec::Other(_) => {
-            let cid = plan.terminal;
-            return Err(RenderError::NotAcceptable { cid, codec: codec.code() });
-        }
-    };
-    let etag = plain(&format!("\"{}.{suffix}\"", plan.terminal));
-    let media = HeaderValue::from_static(media);
-    let mut response = whole(plan, ask, reader, etag, media).await?;
-    let name = format!("{}.{suffix}", plan.terminal);
-    let name = ask.filename.as_deref().unwrap_or(&name);
-    let save = save || ask.download;
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition::of(name, save));
-    Ok(response)
-}
-
 /// A symbolic link, which is shown and never followed: it may point out of its root.
 pub(super) fn symlink(plan: &Plan, ask: &Ask, target: &str) -> Rendered {
     if let Some(response) = not_modified(ask, &plan.etag) {
@@ -64,7 +35,7 @@ pub(super) fn symlink(plan: &Plan, ask: &Ask, target: &str) -> Rendered {
 }
 
 /// The bytes of the terminal block, or a range of them.
-async fn whole(
+pub(super) async fn whole(
     plan: &Plan,
     ask: &Ask,
     reader: &Reader,
@@ -75,7 +46,17 @@ async fn whole(
         return Ok(response);
     }
     let block = reader.get(plan.terminal).await?;
-    let size = block.data().len() as u64;
+    ranged(ask, block.into_data(), etag, media)
+}
+
+/// These bytes, or a range of them.
+pub(super) fn ranged(
+    ask: &Ask,
+    data: Bytes,
+    etag: HeaderValue,
+    media: HeaderValue,
+) -> Result<Rendered, RenderError> {
+    let size = data.len() as u64;
     let stale = ask.if_range.as_ref().is_some_and(|known| *known != etag);
     let range = match ask.range {
         Some(range) if !stale && size > 0 => {
@@ -86,7 +67,7 @@ async fn whole(
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let bytes = range.clone().unwrap_or(0..size);
     let index = |at: u64| usize::try_from(at).expect("no more than a block holds");
-    let data = block.data().slice(index(bytes.start)..index(bytes.end));
+    let data = data.slice(index(bytes.start)..index(bytes.end));
     let mut response = rendered(ask, status, etag, Content::Full(data));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media);

@@ -58,7 +58,7 @@ pub(super) async fn response(
 
 /// A weak tag: the same blocks may come in another order from another release.
 fn etag(plan: &Plan, options: &CarOptions) -> HeaderValue {
-    let asked = format!("{}?{}", plan.ipfs_path.to_str().unwrap_or(""), options.query());
+    let asked = format!("{}?{}", plan.path, options.query());
     let digest = Block::of(Codec::Raw, asked.into()).expect("a path is smaller than a block");
     let digest = digest.cid().to_string();
     plain(&format!("W/\"{}.car.{}\"", plan.root, &digest[digest.len() - 16..]))

@@ -1,7 +1,8 @@
 //! Folders without an index: a list of their entries, streamed as their blocks come.
 //!
 //! Nothing below an entry is fetched, and rows are written in batches, so neither the time to the
-//! first row nor the memory depends on how many there are.
+//! first row nor the memory depends on how many there are. A page ends after so many entries, and
+//! leads to the next one.
 
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -9,19 +10,24 @@ use std::task::{Context, Poll, ready};
 
 use askama::Template;
 use bytes::Bytes;
-use http::header::HeaderName;
-use http::{HeaderValue, StatusCode, header};
-use ipfs::path::encode_segment;
-use ipfs::unixfs::listing::{Listed, Listing};
+use http::header::{self, HeaderName};
+use http::{HeaderValue, StatusCode};
+use ipfs::trustless::Format;
+use ipfs::unixfs::listing::Listing;
 use ipfs::{Block, Cid, Codec};
 
+use super::html::crumbs;
+use super::page::CONTENT_SECURITY_POLICY;
 use super::{Config, LISTING, RenderError, Rendered, not_modified, plain, rendered};
 use crate::blocks::{Pace, PullError, Reader};
-use crate::classify::Content as Ask;
-use crate::render::page::CONTENT_SECURITY_POLICY;
+use crate::classify::{Content as Ask, Mount, Wish};
 use crate::resolve::Plan;
 use crate::stream::{Content, Pieces, StreamError};
 use crate::upstream::FetchError;
+
+mod row;
+
+use row::{Look, Row};
 
 /// Bytes of rows that are sent at once.
 const BATCH_BYTES: usize = 16 * 1024;
@@ -31,7 +37,7 @@ static DRAWN: LazyLock<String> = LazyLock::new(|| {
     let drawn = [
         include_str!("../../templates/base.html"),
         include_str!("../../templates/listing.html"),
-        include_str!("../../templates/listing_row.html"),
+        include_str!("listing/row.rs"),
     ];
     let block = Block::of(Codec::Raw, drawn.concat().into()).expect("templates are small");
     let text = block.cid().to_string();
@@ -43,58 +49,48 @@ static DRAWN: LazyLock<String> = LazyLock::new(|| {
 struct Head<'a> {
     path: &'a str,
     cid: &'a Cid,
-    crumbs: Vec<Crumb>,
-    has_parent: bool,
+    crumbs: String,
+    /// The folder above, on a page of one that has one.
+    parent: Option<String>,
+    page: u64,
 }
 
-struct Crumb {
-    name: String,
-    href: String,
-}
-
-#[derive(Template)]
-#[template(path = "listing_row.html")]
-struct Row<'a> {
-    href: String,
-    name: &'a str,
-    cid_href: String,
-    short: String,
-    size: String,
-}
-
-/// Answers with the entries of a folder.
+/// Answers with the entries of a folder: as a page, or as JSON.
 pub(super) async fn response(
     plan: &Plan,
     ask: &Ask,
     reader: Reader,
     config: &Config,
 ) -> Result<Rendered, RenderError> {
-    let etag = plain(&format!("\"DirIndex-{}_CID-{}\"", *DRAWN, plan.terminal));
-    if let Some(response) = not_modified(ask, &etag) {
-        return Ok(response);
-    }
-    let content = if ask.head {
-        Content::Empty
-    } else {
-        let listing = Listing::new(&reader.get(plan.terminal).await?)?;
-        let head = Bytes::from(head(plan, ask).render()?);
-        Content::Pieces(Box::new(ListingPieces {
-            listing,
-            reader,
-            next: Some(head),
-            pending: None,
-            left: config.listing_entries_max,
-            on_site: ask.site.is_some(),
-            ended: false,
-            pace: Pace::default(),
-        }))
+    let page = page(ask);
+    let look = match ask.wish {
+        Wish::Codec(Format::Json) => Look::Json,
+        Wish::Codec(_) | Wish::Page | Wish::Raw | Wish::Car(_) | Wish::Tar | Wish::IpnsRecord => {
+            Look::Html
+        }
     };
-    let mut response = rendered(ask, StatusCode::OK, etag, content);
+    let which = match (look, page) {
+        (Look::Html, 1) => String::new(),
+        (Look::Html, page) => format!("-{page}"),
+        (Look::Json, page) => format!("-json-{page}"),
+    };
+    let etag = plain(&format!("\"DirIndex-{}{which}_CID-{}\"", *DRAWN, plan.terminal));
+    let mut response = match not_modified(ask, &etag) {
+        Some(response) => response,
+        None if ask.head => rendered(ask, StatusCode::OK, etag, Content::Empty),
+        None => {
+            let listing = Listing::new(&reader.get(plan.terminal).await?)?;
+            let pieces = pieces(plan, ask, reader, (listing, look, page), config)?;
+            rendered(ask, StatusCode::OK, etag, Content::Pieces(Box::new(pieces)))
+        }
+    };
     let headers = response.headers_mut();
-    if ask.site.is_none() {
-        headers.insert(header::CACHE_CONTROL, LISTING);
-    }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, LISTING);
+    let media = match look {
+        Look::Html => "text/html; charset=utf-8",
+        Look::Json => "application/json",
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(
         HeaderName::from_static("content-security-policy"),
         HeaderValue::from_static(CONTENT_SECURITY_POLICY),
@@ -102,73 +98,71 @@ pub(super) async fn response(
     Ok(response)
 }
 
-fn head<'a>(plan: &'a Plan, ask: &'a Ask) -> Head<'a> {
-    let skip = ask.site.as_ref().map_or(0, |site| site.path.len());
-    let shown = &ask.path[skip..];
-    let mut href = String::new();
-    let mut crumbs = Vec::new();
-    for segment in shown.split('/').filter(|segment| !segment.is_empty()) {
-        href.push('/');
-        href.push_str(segment);
-        let name = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        crumbs.push(Crumb { name, href: format!("{href}/") });
-    }
-    let has_parent = !plan.way.is_empty();
-    if ask.site.is_none() {
-        // "/ipfs/" itself is no page.
-        crumbs.remove(0);
-    }
-    Head { path: shown, cid: &plan.terminal, crumbs, has_parent }
+/// The page that is asked for, from 1; anything else is the first.
+fn page(ask: &Ask) -> u64 {
+    let pairs = ask.query.as_deref().unwrap_or("").split('&');
+    let page = pairs.filter_map(|pair| pair.strip_prefix("page=")).next();
+    page.and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1)
 }
 
-/// One entry as a row.
-fn row(entry: &Listed, on_site: bool) -> Result<String, askama::Error> {
-    let cid = entry.cid.to_string();
-    // "./" keeps a name with a colon from being read as a scheme.
-    let mut href = String::from("./");
-    href.extend(encode_segment(&entry.name));
-    let short = if cid.len() > 12 {
-        format!("{}…{}", &cid[..4], &cid[cid.len() - 6..])
-    } else {
-        cid.clone()
+fn pieces(
+    plan: &Plan,
+    ask: &Ask,
+    reader: Reader,
+    (listing, look, page): (Listing, Look, u64),
+    config: &Config,
+) -> Result<ListingPieces, RenderError> {
+    let per_page = config.listing_entries_max as u64;
+    let mut folder = ask.shown_path().to_owned();
+    if !folder.ends_with('/') {
+        folder.push('/');
+    }
+    let is_root = match ask.mount {
+        Mount::Path => is_bare(&folder),
+        Mount::Origin { .. } | Mount::Site { .. } => folder == "/",
     };
-    // A site's host has no other content than its own.
-    let mut cid_href = if on_site { format!("ipfs://{cid}") } else { format!("/ipfs/{cid}") };
-    if !on_site {
-        cid_href.push_str("?filename=");
-        cid_href.extend(percent_encoding::utf8_percent_encode(
-            &entry.name,
-            percent_encoding::NON_ALPHANUMERIC,
-        ));
-    }
-    Row { href, name: &entry.name, cid_href, short, size: size(entry.tsize) }.render()
+    let head = match look {
+        Look::Html => {
+            let parent = (!is_root).then(|| format!("{folder}.."));
+            let crumbs = crumbs(ask);
+            let shown = percent_encoding::percent_decode_str(ask.shown_path());
+            let path = &shown.decode_utf8_lossy();
+            Head { path, cid: &plan.terminal, crumbs, parent, page }.render()?
+        }
+        Look::Json => row::json_head(&ask.path, &plan.terminal, page),
+    };
+    Ok(ListingPieces {
+        row: Row::new(look, folder, ask.mount.clone()),
+        listing,
+        reader,
+        next: Some(head.into()),
+        pending: None,
+        skip: (page - 1).saturating_mul(per_page),
+        left: per_page,
+        page,
+        ended: false,
+        pace: Pace::default(),
+    })
 }
 
-/// A size for people.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
+/// Whether a path has nothing below its root.
+fn is_bare(path: &str) -> bool {
+    path.split('/').filter(|segment| !segment.is_empty()).count() == 2
 }
 
 type Pending = Pin<Box<dyn Future<Output = Result<Block, FetchError>> + Send>>;
 
 struct ListingPieces {
+    row: Row,
     listing: Listing,
     reader: Reader,
     next: Option<Bytes>,
     pending: Option<Pending>,
+    /// How many entries belong to pages before.
+    skip: u64,
     /// How many entries may still be listed.
-    left: usize,
-    on_site: bool,
+    left: u64,
+    page: u64,
     /// Whether the end of the page was written.
     ended: bool,
     pace: Pace,
@@ -176,28 +170,27 @@ struct ListingPieces {
 
 impl ListingPieces {
     /// The rows that are known, up to a batch; the end of the page behind the last one.
-    fn batch(&mut self) -> Result<Option<Bytes>, StreamError> {
+    fn batch(&mut self) -> Option<Bytes> {
         let mut rows = String::new();
         while rows.len() < BATCH_BYTES {
             let Some(entry) = self.listing.next_entry() else { break };
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
             if self.left == 0 {
-                rows.push_str(
-                    "<tr><td colspan=\"3\">There are more entries than this page lists. ",
-                );
-                rows.push_str("Their own paths work, and <code>?format=car</code> has all.");
-                rows.push_str("</td></tr>\n</tbody>\n</table>\n</body>\n</html>\n");
+                self.row.end(&mut rows, Some(self.page + 1));
                 self.ended = true;
-                return Ok(Some(rows.into()));
+                return Some(rows.into());
             }
             self.left -= 1;
-            rows.push_str(&row(&entry, self.on_site)?);
-            rows.push('\n');
+            self.row.write(&mut rows, &entry);
         }
         if self.listing.is_done() {
             self.ended = true;
-            rows.push_str("</tbody>\n</table>\n</body>\n</html>\n");
+            self.row.end(&mut rows, None);
         }
-        Ok((!rows.is_empty()).then(|| rows.into()))
+        (!rows.is_empty()).then(|| rows.into())
     }
 }
 
@@ -220,10 +213,8 @@ impl Pieces for ListingPieces {
                     return Poll::Ready(Some(Err(error)));
                 }
             }
-            match self.batch() {
-                Ok(Some(rows)) => return Poll::Ready(Some(Ok(rows))),
-                Err(error) => return Poll::Ready(Some(Err(error))),
-                Ok(None) => {}
+            if let Some(rows) = self.batch() {
+                return Poll::Ready(Some(Ok(rows)));
             }
             let Some(first) = self.listing.need() else { continue };
             ready!(self.pace.poll_step(cx));
@@ -234,41 +225,5 @@ impl Pieces for ListingPieces {
 
     fn left(&self) -> Option<u64> {
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn listed(name: &str) -> Listed {
-        let cid = *Block::of(Codec::Raw, Bytes::from_static(b"x")).expect("small").cid();
-        Listed { name: name.to_owned(), cid, tsize: 1536 }
-    }
-
-    #[test]
-    fn hostile_names_stay_text() {
-        for name in ["\"><img src=x onerror=alert(1)>", "javascript:alert(1)", "a' onclick='b", "<"]
-        {
-            let row = row(&listed(name), false).expect("a row");
-            assert!(!row.contains("<img"), "{row}");
-            assert!(!row.contains("href=\"javascript:"), "{row}");
-            assert_eq!(row.matches('<').count(), 12, "{row}");
-            assert_eq!(row.matches('"').count(), 10, "{row}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_for_people() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1_048_575, "1.0 MiB"),
-            (1536, "1.5 KiB"),
-            (u64::MAX, "16.0 EiB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
     }
 }

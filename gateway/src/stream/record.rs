@@ -3,6 +3,7 @@
 //! The record is dropped with the request or with the body of its answer, so a request cannot end
 //! without an outcome, and cannot have two.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,10 @@ pub(crate) struct Record {
     pub(crate) form: Form,
     /// The form of the answer, for the log.
     pub(crate) format: &'static str,
+    /// The client's address, behind the proxies that are believed.
+    pub(crate) client: IpAddr,
+    /// Whether a name was asked for.
+    pub(crate) is_named: bool,
     /// The root of the content.
     pub(crate) root: Option<Cid>,
     /// Where its blocks came from.
@@ -74,6 +79,8 @@ impl Record {
         recorder.metrics.in_flight.at(Traffic::Gateway).inc();
         Self {
             recorder: Arc::clone(recorder),
+            client: asker.activity.client().ip(),
+            is_named: false,
             asker,
             method,
             uri,
@@ -141,11 +148,15 @@ impl Record {
     }
 
     fn write(&self, total: Duration) {
-        let namespace = if self.root.is_some() { "ipfs" } else { "-" };
+        let namespace = match (self.is_named, self.root) {
+            (true, _) => "ipns",
+            (false, Some(_)) => "ipfs",
+            (false, None) => "-",
+        };
         self.recorder.access.write(|line| {
             line.str("req_id", self.asker.request_id.to_str().unwrap_or("-"));
             line.str("trace_id", &self.asker.trace.trace_id());
-            line.show("client", &self.asker.activity.client().ip());
+            line.show("client", &self.client);
             line.str("method", self.method.as_str());
             line.str("path", self.uri.path());
             line.str("ns", namespace);

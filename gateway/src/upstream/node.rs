@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
 use ipfs::Cid;
+use ipfs::ipns::Name;
 use parking_lot::Mutex;
 use telemetry::Tasks;
 use tokio::time::Instant;
@@ -119,12 +120,21 @@ impl Node {
 
     /// Where this node has the raw block of a CID.
     pub(super) fn uri(&self, cid: &Cid) -> Uri {
+        self.at(format!("/ipfs/{cid}?format=raw"))
+    }
+
+    /// Where this node has the record of a name.
+    pub(super) fn record_uri(&self, name: &Name) -> Uri {
+        self.at(format!("/ipns/{name}?format=ipns-record"))
+    }
+
+    fn at(&self, path_and_query: String) -> Uri {
         Uri::builder()
             .scheme(Scheme::HTTP)
             .authority(self.authority.clone())
-            .path_and_query(format!("/ipfs/{cid}?format=raw"))
+            .path_and_query(path_and_query)
             .build()
-            .expect("a CID is plain text")
+            .expect("CIDs and names are plain text")
     }
 
     pub(super) fn in_flight(&self) -> usize {

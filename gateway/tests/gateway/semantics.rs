@@ -118,7 +118,8 @@ async fn folders_have_a_slash_an_index_or_a_listing() {
     assert_eq!(got.header("etag"), format!("\"{}\"", site.root));
     let got = gateway.get(&format!("/ipfs/{}/", tree.root)).await;
     assert_eq!(got.status.as_u16(), 200);
-    assert!(got.text().contains("href=\"./b:c\""), "{}", got.text());
+    let entry = format!("<a href=\"/ipfs/{}/b:c\">b:c</a>", tree.root);
+    assert!(got.text().contains(&entry), "{}", got.text());
     assert!(got.text().trim_end().ends_with("</html>"));
     assert!(got.header("etag").starts_with("\"DirIndex-"));
     let week = "public, max-age=604800, stale-while-revalidate=2678400";
@@ -205,11 +206,8 @@ async fn site_is_served_at_the_root_of_its_host() {
     let site = folder(&[("index.html", file(b"home")), ("sub", folder(&[("x", file(b"x"))]))]);
     let node = FakeNode::start(&[&site]).await;
     let mut config = config(&[&node]);
-    config.hosts.sites.push(gateway::config::Site {
-        host: "docs.example".into(),
-        root: format!("/ipfs/{}", site.root),
-        ttl: std::time::Duration::from_secs(60),
-    });
+    let root = format!("/ipfs/{}", site.root);
+    config.hosts.table.push(gateway::config::Host::site("docs.example", &root));
     let gateway = Gateway::start(config).await;
     let host = ("host", "docs.example:8080");
     let got = gateway.ask(Method::GET, "/", &[host]).await;

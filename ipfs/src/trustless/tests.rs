@@ -53,6 +53,26 @@ fn accept_is_weighed_by_quality() {
     assert_eq!(format("application/vnd.ipld.car;q=0"), None);
     assert_eq!(format("*/*"), None);
     assert_eq!(format("image/webp,image/*"), None);
+    assert_eq!(format("*/*, application/json"), Some(Format::Json));
+    assert_eq!(format("text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"), None);
+    assert_eq!(format("application/vnd.ipfs.ipns-record"), Some(Format::IpnsRecord));
+}
+
+#[test]
+fn accept_tells_whether_a_page_would_do_as_well() {
+    assert!(Wanted::from_accept("application/json, text/plain, */*").page_is_fine);
+    assert!(!Wanted::from_accept("application/json, text/html;q=0").page_is_fine);
+    let query = Wanted::from_query("format=cbor").or(Wanted::from_accept("*/*"));
+    assert_eq!((query.format, query.page_is_fine), (Some(Format::Cbor), false));
+}
+
+#[test]
+fn every_form_has_a_word_and_a_media_type_of_its_own() {
+    for format in Format::ALL {
+        let query = format!("format={}", format.word());
+        assert_eq!(Wanted::from_query(&query).format, Some(format));
+        assert_eq!(Wanted::from_accept(format.media_type()).format, Some(format));
+    }
 }
 
 #[test]
@@ -62,7 +82,7 @@ fn undefined_values_are_refused_and_unknown_names_ignored() {
         assert!(matches!(car(query), Err(TrustlessError::Parameter { .. })), "{query}");
     }
     assert!(Wanted::from_accept("application/vnd.ipld.car; dups=maybe").car().is_err());
-    assert_eq!(Wanted::from_query("format=tar&x=y&&="), Wanted::default());
+    assert_eq!(Wanted::from_query("format=zip&x=y&&="), Wanted::default());
 }
 
 #[test]

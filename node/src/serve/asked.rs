@@ -45,10 +45,12 @@ impl Question {
         })?;
         let accept = joined(request.headers(), &header::ACCEPT);
         let wanted = Wanted::from_query(query).or(Wanted::from_accept(&accept));
-        let format = wanted.format.ok_or(ServeError::NoFormat)?;
-        let car = match format {
-            Format::Raw => CarOptions::default(),
-            Format::Car => wanted.car().map_err(ServeError::Parameter)?,
+        let format = wanted.format.filter(|format| matches!(format, Format::Raw | Format::Car));
+        let format = format.ok_or(ServeError::NoFormat)?;
+        let car = if format == Format::Car {
+            wanted.car().map_err(ServeError::Parameter)?
+        } else {
+            CarOptions::default()
         };
         Ok(Self {
             path,

@@ -128,9 +128,14 @@ admin:
 hosts:
   # Whether hosts that are not named below are answered: loopback, always or never.
   any: {any}
-  # Websites: a host and what it shows.
-  sites:
-    - host: {host}
+  # What each host is: path, subdomain, trustless, dnslink, site or pages.
+  table:
+    # Content has an origin of its own: {{cid}}.ipfs.localhost.
+    - name: localhost
+      class: subdomain
+    # A website: a host and what it shows.
+    - name: {host}
+      class: site
       root: {root}
 upstream:
   # The nodes that blocks come from; every byte of them is verified.
@@ -252,7 +257,7 @@ mod tests {
         let file: Value = serde_yaml::from_str(&gateway(&urls)).expect("it is YAML");
         assert_eq!(file["server"]["listen"], "127.0.0.1:8080");
         assert_eq!(file["upstream"]["nodes"][1]["url"], "http://127.0.0.1:8181");
-        assert_eq!(file["hosts"]["sites"][0]["root"], "/ipfs/bafyroot");
+        assert_eq!(file["hosts"]["table"][1]["root"], "/ipfs/bafyroot");
         let file: Value = serde_yaml::from_str(&node(&[])).expect("it is YAML");
         assert_eq!(file["dir"], "/da ta/\"node\"-0");
         assert_eq!(file["swarm"]["peering"], Value::Sequence(Vec::new()));

@@ -1,0 +1,140 @@
+//! TARs: a file or a folder with all that is in it, streamed in the order of the folder.
+//!
+//! What can be refused is refused before the headers leave: the first part of the archive is made
+//! first. A fault further on cuts the stream, so that no archive looks whole that is not.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use ipfs::trustless::Format;
+
+use super::{Config, RenderError, Rendered, disposition, not_modified, plain, rendered};
+use crate::blocks::{PullError, Reader};
+use crate::classify::Content as Ask;
+use crate::resolve::Plan;
+use crate::stream::{Content, Pieces, StreamError};
+
+mod archive;
+mod entry;
+
+use archive::Archive;
+
+/// How much of an archive is made before the headers leave.
+const FIRST_BYTES: usize = 64 * 1024;
+
+/// Why there is no TAR, or no more of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TarError {
+    /// A name that leads out of the folder.
+    #[error("{0:?} lies outside of the folder that is archived")]
+    Outside(String),
+    /// A name that no archive can hold.
+    #[error("{0:?} is not a name that an archive can hold")]
+    Name(String),
+    /// A symbolic link that leads out of the folder.
+    #[error("the symbolic link {0:?} leads out of the folder that is archived")]
+    Symlink(String),
+    /// Something that is neither a file nor a folder.
+    #[error("{0:?} is neither a file nor a folder")]
+    NotAFile(String),
+    /// Folders in folders beyond what is followed.
+    #[error("folders are nested deeper than {0}")]
+    TooDeep(usize),
+    /// A file whose size is not what its root says.
+    #[error("{0:?} does not have the size that it claims")]
+    Length(String),
+    /// A block below it is malformed.
+    #[error(transparent)]
+    Resolve(#[from] ipfs::resolve::ResolveError),
+    /// A folder is malformed.
+    #[error(transparent)]
+    Listing(#[from] ipfs::unixfs::UnixfsError),
+    /// A block could not be had.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+}
+
+impl From<crate::upstream::FetchError> for TarError {
+    fn from(error: crate::upstream::FetchError) -> Self {
+        TarError::Pull(PullError::Fetch(error))
+    }
+}
+
+/// Answers with a TAR.
+pub(super) async fn response(
+    plan: &Plan,
+    ask: &Ask,
+    reader: Reader,
+    _: &Config,
+) -> Result<Rendered, RenderError> {
+    // Weak: another release may write other headers.
+    let etag = plain(&format!("W/\"{}.x-tar\"", plan.terminal));
+    if let Some(response) = not_modified(ask, &etag) {
+        return Ok(response);
+    }
+    let mut archive = Archive::new(plan.terminal, reader);
+    let mut queue = VecDeque::new();
+    let mut bytes = 0;
+    let mut is_whole = false;
+    while bytes < FIRST_BYTES && !is_whole {
+        match archive.next().await? {
+            Some(piece) => {
+                bytes += piece.len();
+                queue.push_back(piece);
+            }
+            None => is_whole = true,
+        }
+    }
+    archive.begin_streaming();
+    let archive = (!is_whole).then_some(archive);
+    let pieces = TarPieces { queue, archive, pending: None };
+    let mut response = rendered(ask, StatusCode::OK, etag, Content::Pieces(Box::new(pieces)));
+    let headers = response.headers_mut();
+    let media = HeaderValue::from_static(Format::Tar.media_type());
+    headers.insert(header::CONTENT_TYPE, media);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    let name = format!("{}.tar", plan.terminal);
+    let name = ask.filename.as_deref().unwrap_or(&name);
+    headers.insert(header::CONTENT_DISPOSITION, disposition::of(name, true));
+    Ok(response)
+}
+
+type Step = (Archive, Result<Option<Bytes>, TarError>);
+
+struct TarPieces {
+    queue: VecDeque<Bytes>,
+    archive: Option<Archive>,
+    pending: Option<Pin<Box<dyn Future<Output = Step> + Send>>>,
+}
+
+impl Pieces for TarPieces {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        if let Some(piece) = self.queue.pop_front() {
+            return Poll::Ready(Some(Ok(piece)));
+        }
+        if let Some(mut archive) = self.archive.take() {
+            self.pending = Some(Box::pin(async move {
+                let piece = archive.next().await;
+                (archive, piece)
+            }));
+        }
+        let Some(pending) = &mut self.pending else { return Poll::Ready(None) };
+        let (archive, piece) = ready!(pending.as_mut().poll(cx));
+        self.pending = None;
+        match piece {
+            Ok(Some(piece)) => {
+                self.archive = Some(archive);
+                Poll::Ready(Some(Ok(piece)))
+            }
+            Ok(None) => Poll::Ready(None),
+            Err(error) => Poll::Ready(Some(Err(StreamError::Tar(error)))),
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        None
+    }
+}
