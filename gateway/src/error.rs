@@ -66,7 +66,9 @@ impl Error {
             Error::Ask(error) => return error.status(),
             Error::Render(RenderError::Range { .. }) => return StatusCode::RANGE_NOT_SATISFIABLE,
             Error::Render(RenderError::NotAcceptable { .. }) => return StatusCode::NOT_ACCEPTABLE,
-            Error::Plan(PlanError::Resolve(ResolveError::Codec { .. })) => {
+            Error::Plan(PlanError::Resolve(
+                ResolveError::Codec { .. } | ResolveError::Remainder { .. },
+            )) => {
                 return StatusCode::NOT_IMPLEMENTED;
             }
             Error::Limit(_) | Error::Plan(_) | Error::Render(_) => {}
@@ -141,8 +143,10 @@ fn of_fetch(error: &FetchError) -> Outcome {
 fn of_resolve(error: &ResolveError) -> Outcome {
     match error {
         ResolveError::NotFound { .. } | ResolveError::NotADirectory { .. } => Outcome::NotFound,
-        ResolveError::Codec { .. } => Outcome::ClientError,
-        ResolveError::DagPb { .. } | ResolveError::Unixfs { .. } => Outcome::BadContent,
+        ResolveError::Codec { .. } | ResolveError::Remainder { .. } => Outcome::ClientError,
+        ResolveError::Dag { .. } | ResolveError::DagPb { .. } | ResolveError::Unixfs { .. } => {
+            Outcome::BadContent
+        }
         ResolveError::NotAskedFor(_) => Outcome::Internal,
     }
 }
