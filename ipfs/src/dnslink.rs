@@ -4,9 +4,7 @@
 //! bytes, so that the answer does not depend on the order in which a resolver gave them; `/ipfs/`
 //! sorts before `/ipns/`.
 
-use multibase::Base;
-
-use crate::cid::{Cid, Codec, Multihash};
+use crate::cid::{Cid, Codec, Multihash, parse_base58_multihash};
 use crate::path::{PathError, segments};
 
 /// Most TXT strings of one answer that are read.
@@ -192,13 +190,7 @@ fn key(name: &str) -> Option<Multihash> {
     if let Ok(cid) = Cid::parse(name) {
         return matches!(cid.codec(), Codec::Libp2pKey | Codec::DagPb).then(|| *cid.multihash());
     }
-    // Peer ids of the keys that are in use have 46 and 52 characters.
-    if name.len() > 128 {
-        return None;
-    }
-    let hash = Base::Base58Btc.decode(name).ok()?;
-    let cid = Cid::from_bytes(&[&[1, 0x72], &hash[..]].concat()).ok()?;
-    Some(*cid.multihash())
+    parse_base58_multihash(name)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod block;
 pub mod car;
 pub mod cid;
 pub mod dag_pb;
+pub mod denylist;
 pub mod dnslink;
 pub mod links;
 pub mod path;

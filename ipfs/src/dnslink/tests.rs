@@ -1,3 +1,4 @@
+use multibase::Base;
 use proptest::prelude::*;
 
 use super::*;
