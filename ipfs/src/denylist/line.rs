@@ -58,7 +58,7 @@ pub enum Item {
     },
     /// A digest of a root and a path.
     DoubleHash {
-        /// The digest, of [`super`]'s present form and, for sha2-256, of its legacy form.
+        /// The digest with its hash function; sha2-256 in the legacy form.
         hash: Multihash,
         /// Whether it was written in hex, as the legacy form is.
         legacy: bool,
@@ -172,8 +172,8 @@ fn parse_double_hash(text: &str) -> Result<Item, LineError> {
     Ok(Item::DoubleHash { hash, legacy: false })
 }
 
-/// 64 characters of hex. No multihash has this form: in base58 they would be 47 bytes at most, which
-/// no function on the allow-list gives behind a code and a length that fit.
+/// 64 characters of hex. A multihash in base58 has this form only if each of its characters is one
+/// of 21 of the 58, with a chance of less than 2^-93: the two forms can be told apart.
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let mut digest = [0; 32];
