@@ -9,7 +9,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use ipfs::car::{self, CarError, Section};
+use ipfs::denylist::{Feed, FeedError, Item, Line, List};
+use ipfs::dnslink::{self, Root};
 use ipfs::path::ContentPath;
+use ipfs::redirects::{Redirects, TARGET_BYTES_MAX, merge_query};
 use ipfs::resolve::{Resolve, TerminalKind};
 use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
 use ipfs::unixfs::Meta;
@@ -129,6 +132,79 @@ pub(crate) fn words(bytes: &[u8]) {
     if let Some(state) = Retrieval::parse(text) {
         assert!(Retrieval::parse(&state.to_string()).is_some(), "{state}");
     }
+}
+
+/// Redirects: whatever the site and the visitor wrote, the target fits into a header and stays on
+/// its site unless a redirect names another.
+///
+/// The input is a path and, behind the first end of a line, a file.
+pub(crate) fn redirects(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (path, file) = bytes.split_at(end);
+    let path = String::from_utf8_lossy(path);
+    let Ok(rules) = Redirects::parse(file) else { return };
+    let Some(Ok(hit)) = rules.find(&path) else { return };
+    assert!(hit.to.len() <= TARGET_BYTES_MAX);
+    assert!(hit.to.starts_with('/') || hit.is_redirect() && hit.to.contains("://"), "{}", hit.to);
+    for location in [merge_query(&hit.to, None), merge_query(&hit.to, Some(&path))] {
+        assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{location}");
+        assert!(!location.starts_with("//") && !location.starts_with("/\\"), "{location}");
+    }
+}
+
+/// DNSLink: the order of records changes nothing, and domains survive being inlined.
+pub(crate) fn dnslink(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let chosen = dnslink::choose(text.lines());
+    assert_eq!(chosen.is_ok(), dnslink::choose(text.lines().rev()).is_ok());
+    if let Ok(link) = &chosen {
+        assert_eq!(dnslink::choose(text.lines().rev()).as_ref(), Ok(link));
+        if let Root::Domain(name) = &link.root {
+            assert_eq!(dnslink::domain(name).as_ref(), Some(name));
+        }
+    }
+    for line in text.lines() {
+        if let Some(label) = dnslink::inline(line) {
+            assert_eq!(Some(dnslink::uninline(&label)), dnslink::domain(line));
+        }
+    }
+}
+
+/// Denylists: how the bytes are cut on the way changes nothing, and each line that is a rule
+/// decides when it is the last.
+pub(crate) fn denylist(bytes: &[u8]) {
+    let (whole, cut) = (read_list(bytes, bytes.len().max(1)), read_list(bytes, 7));
+    let (Ok(mut list), Ok(cut)) = (whole, cut) else {
+        assert_eq!(read_list(bytes, 1).is_err(), read_list(bytes, 4096).is_err());
+        return;
+    };
+    assert_eq!((list.lines(), list.skipped()), (cut.lines(), cut.skipped()));
+    for text in String::from_utf8_lossy(bytes).lines().take(64) {
+        let Ok(Some(Line { allow, item: Item::Path { root, path, .. }, .. })) = Line::parse(text)
+        else {
+            continue;
+        };
+        assert_eq!(ask(&list, &root, &path), ask(&cut, &root, &path), "{text}");
+        list.push_line(text);
+        assert_eq!(ask(&list, &root, &path), Some((list.lines(), allow)), "{text}");
+        list = cut.clone();
+    }
+}
+
+fn read_list(bytes: &[u8], piece: usize) -> Result<List, FeedError> {
+    let mut feed = Feed::new("fuzz");
+    bytes.chunks(piece).try_for_each(|piece| feed.push(piece))?;
+    feed.finish()
+}
+
+fn ask(list: &List, root: &Root, path: &str) -> Option<(u64, bool)> {
+    let names: Vec<&str> = path.split('/').collect();
+    let verdict = match root {
+        Root::Ipfs(cid) => list.blocks_path(cid, &names),
+        Root::Key(name) => list.blocks_name(&name.to_string(), &names),
+        Root::Domain(name) => list.blocks_name(name, &names),
+    };
+    verdict.map(|verdict| (verdict.line, verdict.allow))
 }
 
 /// DAGs: whatever the blocks say, paths, listings and walks end or are refused, and a walk of a

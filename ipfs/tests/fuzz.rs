@@ -125,3 +125,18 @@ fn words_hold_their_claims() {
 fn dags_hold_their_claims() {
     replay("dag", targets::dag);
 }
+
+#[test]
+fn redirects_hold_their_claims() {
+    replay("redirects", targets::redirects);
+}
+
+#[test]
+fn dnslinks_hold_their_claims() {
+    replay("dnslink", targets::dnslink);
+}
+
+#[test]
+fn denylists_hold_their_claims() {
+    replay("denylist", targets::denylist);
+}
