@@ -9,8 +9,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use ipfs::car::{self, CarError, Section};
+use ipfs::dag::{DagError, Event, Reader};
 use ipfs::denylist::{Feed, FeedError, Item, Line, List};
 use ipfs::dnslink::{self, Root};
+use ipfs::ipns::{Name, Record};
 use ipfs::path::ContentPath;
 use ipfs::redirects::{Redirects, TARGET_BYTES_MAX, merge_query};
 use ipfs::resolve::{Resolve, TerminalKind};
@@ -18,7 +20,7 @@ use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wante
 use ipfs::unixfs::Meta;
 use ipfs::unixfs::listing::Listing;
 use ipfs::walk::{UNIXFS_DEPTH_MAX, Walk};
-use ipfs::{Block, Cid, Codec, dag_pb, links};
+use ipfs::{Block, Cid, Codec, dag, dag_pb, links};
 
 /// Steps after which a walk is stopped: a small DAG may well have endless paths through it.
 const STEPS_MAX: usize = 4096;
@@ -107,6 +109,70 @@ pub(crate) fn links(bytes: &[u8]) {
             assert!(found.len() <= bytes.len());
         }
     }
+}
+
+/// IPNS: a name that is accepted says the same name again, and a record says nothing that its name's
+/// key did not sign.
+///
+/// The input is the 34 or 38 bytes of a name, by its second byte, and a record behind them.
+pub(crate) fn ipns(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(name) = Name::parse(text)
+    {
+        assert_eq!(Name::parse(&name.to_string()).expect("its own text"), name);
+        assert_eq!(Name::from_cid(&name.cid()).expect("its own CID"), name);
+    }
+    let Some(length) = bytes.get(1) else { return };
+    let Some((name, record)) = bytes.split_at_checked(2 + usize::from(*length)) else { return };
+    let Ok(name) = Name::from_multihash_bytes(name) else { return };
+    if let Ok(record) = Record::verify(&name, record) {
+        assert_eq!(Record::verify(&name, record.bytes()).expect("proven before"), record);
+        assert!(record.value().starts_with("/ip") && !record.supersedes(&record));
+        assert!(!record.is_valid_at(record.validity()));
+    }
+}
+
+/// dag-cbor and CBOR: what is read can be written again as itself, and other codecs keep it.
+pub(crate) fn dag_cbor(bytes: &[u8]) {
+    data(Codec::DagCbor, Codec::DagJson, bytes);
+    data(Codec::Cbor, Codec::DagCbor, bytes);
+}
+
+/// dag-json and JSON: what is read can be written again as itself, and other codecs keep it.
+pub(crate) fn dag_json(bytes: &[u8]) {
+    data(Codec::DagJson, Codec::DagCbor, bytes);
+    data(Codec::Json, Codec::Cbor, bytes);
+}
+
+fn data(own: Codec, other: Codec, bytes: &[u8]) {
+    let block = |codec, bytes| Block::of(codec, Bytes::from(bytes)).expect("below the limit");
+    let first = block(own, bytes.to_vec());
+    let links = count_events(own, bytes);
+    if let (Ok(found), Ok(count)) = (links::of(&first), &links) {
+        assert_eq!(found.len(), *count, "links are the same, however they are read");
+    }
+    for names in [["0", "0"], ["a", "b"], ["/", "bytes"]] {
+        assert!(links.is_err() || dag::lookup(&first, names).is_ok(), "a lookup reads no more");
+    }
+    let Ok(canonical) = dag::convert(&first, own) else { return };
+    let canonical = block(own, canonical);
+    let again = dag::convert(&canonical, own).expect("written by ourselves");
+    assert_eq!(again, canonical.data()[..], "there is one canonical form");
+    let Ok(there) = dag::convert(&canonical, other) else { return };
+    let back = dag::convert(&block(other, there), own).expect("written by ourselves");
+    assert_eq!(back, again, "nothing is lost on the way");
+}
+
+/// Reads a block to its end; returns how many links it has.
+fn count_events(codec: Codec, bytes: &[u8]) -> Result<usize, DagError> {
+    let mut reader = Reader::new(codec, bytes)?;
+    let (mut links, mut events) = (0, 0);
+    while let Some(event) = reader.next_event()? {
+        links += usize::from(matches!(event, Event::Link(_)));
+        events += 1;
+        assert!(events <= 2 * bytes.len(), "an event takes a byte, and an end none");
+    }
+    Ok(links)
 }
 
 /// Paths, queries and headers: what is accepted says the same again.

@@ -53,7 +53,11 @@ pub enum Root {
 impl Root {
     /// Reads what follows `/ipns/`: a key as a CID in any base or as a base58 peer id, or a domain.
     pub fn ipns(name: &str) -> Option<Self> {
-        if name.contains('.') { domain(name).map(Self::Domain) } else { Name::parse(name).ok().map(Self::Key) }
+        if name.contains('.') {
+            domain(name).map(Self::Domain)
+        } else {
+            Name::parse(name).ok().map(Self::Key)
+        }
     }
 }
 

@@ -140,3 +140,18 @@ fn dnslinks_hold_their_claims() {
 fn denylists_hold_their_claims() {
     replay("denylist", targets::denylist);
 }
+
+#[test]
+fn ipns_holds_its_claims() {
+    replay("ipns", targets::ipns);
+}
+
+#[test]
+fn dag_cbor_holds_its_claims() {
+    replay("dag_cbor", targets::dag_cbor);
+}
+
+#[test]
+fn dag_json_holds_its_claims() {
+    replay("dag_json", targets::dag_json);
+}

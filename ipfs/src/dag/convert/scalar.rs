@@ -1,8 +1,10 @@
 //! Values without parts, as CBOR and as JSON.
 
+use std::io::Write;
+
 use multibase::Base;
 
-use crate::cid::{Cid, Codec};
+use crate::cid::Codec;
 use crate::dag::cbor::write_head;
 use crate::dag::json::INTS;
 use crate::dag::{DagError, Event, name};
@@ -42,37 +44,32 @@ fn blob(out: &mut Vec<u8>, major: u8, bytes: &[u8]) {
 /// Writes a value as JSON, with links and bytes if that is dag-json.
 pub(super) fn json(out: &mut Vec<u8>, codec: Codec, scalar: &Event) -> Result<(), DagError> {
     let is_dag = codec == Codec::DagJson;
-    let text = match scalar {
-        Event::Null => "null".to_owned(),
-        Event::Bool(value) => value.to_string(),
-        Event::Int(value) if INTS.contains(value) => value.to_string(),
+    // Straight into what is written: a block can have two million values.
+    let written = match scalar {
+        Event::Null => out.write_all(b"null"),
+        Event::Bool(value) => write!(out, "{value}"),
+        Event::Int(value) if INTS.contains(value) => write!(out, "{value}"),
         // This form has a point or an exponent even if the number is whole.
-        Event::Float(value) if value.is_finite() => format!("{value:?}"),
+        Event::Float(value) if value.is_finite() => write!(out, "{value:?}"),
         Event::Text(text) => {
             quote(out, text);
-            return Ok(());
+            Ok(())
         }
-        Event::Bytes(bytes) if is_dag => bytes_form(bytes),
-        Event::Link(cid) if is_dag => link_form(cid),
+        Event::Bytes(bytes) if is_dag => {
+            write!(out, r#"{{"/":{{"bytes":"{}"}}}}"#, Base::Base64.encode(bytes))
+        }
+        Event::Link(cid) if is_dag => write!(out, r#"{{"/":"{cid}"}}"#),
         Event::Bytes(_) => return Err(unwritable(codec, "bytes")),
         Event::Link(_) => return Err(unwritable(codec, "a link")),
         Event::Int(_) | Event::Float(_) => return Err(unwritable(codec, "such a number")),
-        Event::ListStart | Event::MapStart | Event::Key(_) | Event::End => return Ok(()),
+        Event::ListStart | Event::MapStart | Event::Key(_) | Event::End => Ok(()),
     };
-    out.extend_from_slice(text.as_bytes());
+    written.expect("memory takes every byte");
     Ok(())
 }
 
 pub(super) fn unwritable(codec: Codec, what: &'static str) -> DagError {
     DagError::Unwritable { codec: name(codec), what }
-}
-
-fn bytes_form(bytes: &[u8]) -> String {
-    format!(r#"{{"/":{{"bytes":"{}"}}}}"#, Base::Base64.encode(bytes))
-}
-
-fn link_form(cid: &Cid) -> String {
-    format!(r#"{{"/":"{cid}"}}"#)
 }
 
 /// Writes text in quotes.
