@@ -9,6 +9,7 @@ pub use crate::accept::Config as AcceptConfig;
 pub use crate::blocks::Config as BlocksConfig;
 pub use crate::cache::Config as CacheConfig;
 pub use crate::classify::{AnyHost, Class, Config as HostsConfig, Host};
+pub use crate::denylist::{Config as DenylistConfig, Source as DenylistSource};
 pub use crate::limit::Config as LimitConfig;
 pub use crate::names::{Config as NamesConfig, Resolver};
 pub use crate::render::Config as RenderConfig;
@@ -31,6 +32,8 @@ pub struct Config {
     pub hosts: HostsConfig,
     /// How many requests are served at a time.
     pub limit: LimitConfig,
+    /// What may not be served.
+    pub denylist: DenylistConfig,
     /// What is remembered.
     pub cache: CacheConfig,
     /// How far readers fetch ahead.
@@ -109,6 +112,7 @@ impl Config {
             return Err("accept.connections_max must not be zero".to_owned());
         }
         self.cache.check()?;
-        self.names.check()
+        self.names.check()?;
+        self.denylist.check()
     }
 }
