@@ -164,19 +164,22 @@ async fn last_good_record_serves_while_it_is_valid() {
     assert!(gateway.metric("bifrost_gateway_names_stale_total", "") >= 2);
 }
 
+/// Domains, as they are asked for, and their texts.
+type Texts = Arc<Mutex<Vec<(String, Vec<String>)>>>;
+
 /// A resolver over HTTPS that knows some names, and counts questions.
 struct Doh {
     web: Web,
     asked: Arc<AtomicUsize>,
     broken: Arc<AtomicBool>,
-    texts: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    texts: Texts,
 }
 
 impl Doh {
     async fn start() -> Self {
         let asked = Arc::new(AtomicUsize::new(0));
         let broken = Arc::new(AtomicBool::new(false));
-        let texts: Arc<Mutex<Vec<(String, Vec<String>)>>> = Arc::default();
+        let texts: Texts = Arc::default();
         let (count, fails, known) = (Arc::clone(&asked), Arc::clone(&broken), Arc::clone(&texts));
         let web = Web::start(move |request| {
             count.fetch_add(1, SeqCst);

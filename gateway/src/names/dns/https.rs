@@ -64,9 +64,11 @@ impl Https {
             bytes.extend_from_slice(&data);
         }
         let answer = Message::from_vec(&bytes).map_err(|error| error.to_string())?;
-        match answer.metadata.response_code {
-            ResponseCode::NoError | ResponseCode::NXDomain => Ok(answer.answers),
-            code => Err(format!("the server answered {code}")),
+        let code = answer.metadata.response_code;
+        if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+            Ok(answer.answers)
+        } else {
+            Err(format!("the server answered {code}"))
         }
     }
 }
