@@ -79,7 +79,9 @@ impl Error {
                 RenderError::Range { .. }
                 | RenderError::NotAcceptable { .. }
                 | RenderError::OtherCodec { .. }
+                | RenderError::TooLargeForRanges { .. }
                 | RenderError::NotAName => Outcome::ClientError,
+                RenderError::TooLarge { .. } => Outcome::Blocked,
                 RenderError::Listing(_) | RenderError::Length(_) | RenderError::Dag { .. } => {
                     Outcome::BadContent
                 }
@@ -102,6 +104,9 @@ impl Error {
             Error::Plan(PlanError::Resolve(
                 ResolveError::Codec { .. } | ResolveError::Remainder { .. },
             )) => {
+                return StatusCode::NOT_IMPLEMENTED;
+            }
+            Error::Render(RenderError::TooLargeForRanges { .. }) => {
                 return StatusCode::NOT_IMPLEMENTED;
             }
             Error::Name(NameError::Timeout(_)) => return StatusCode::GATEWAY_TIMEOUT,

@@ -41,6 +41,9 @@ pub(crate) enum StreamError {
     /// An archive cannot go on.
     #[error(transparent)]
     Tar(TarError),
+    /// The answer has more bytes than any of its form may.
+    #[error("the answer has more bytes than any of its form may")]
+    TooLarge,
     /// The answer took longer than any answer may.
     #[error("the answer took longer than any answer may")]
     TooLong,
@@ -55,6 +58,7 @@ impl StreamError {
             | StreamError::Length
             | StreamError::Template(_)
             | StreamError::Tar(_)
+            | StreamError::TooLarge
             | StreamError::TooLong => return false,
         };
         matches!(pull, PullError::Fetch(error) if error.failure == Failure::Blocked)

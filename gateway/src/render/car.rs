@@ -14,7 +14,7 @@ use ipfs::trustless::CarOptions;
 use ipfs::walk::Walk;
 use ipfs::{Block, Cid, Codec, car};
 
-use super::{RenderError, Rendered, disposition, not_modified, plain, rendered};
+use super::{Config, RenderError, Rendered, bounded, disposition, not_modified, plain, rendered};
 use crate::blocks::{Pull, PullError, Reader};
 use crate::classify::Content as Ask;
 use crate::resolve::Plan;
@@ -30,6 +30,7 @@ pub(super) async fn response(
     ask: &Ask,
     reader: Reader,
     options: CarOptions,
+    config: &Config,
 ) -> Result<Rendered, RenderError> {
     let etag = etag(plan, &options);
     if let Some(response) = not_modified(ask, &etag) {
@@ -47,7 +48,7 @@ pub(super) async fn response(
     let way = plan.way.clone().into_iter();
     let mut pieces = CarPieces { reader, way, pending: None, terminal, pull, queue };
     pieces.gather().await?;
-    let content = Content::Pieces(Box::new(pieces));
+    let content = Content::Pieces(bounded(Box::new(pieces), config));
     let mut response = rendered(ask, StatusCode::OK, etag, content);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, plain(&options.content_type()));

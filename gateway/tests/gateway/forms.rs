@@ -220,3 +220,51 @@ async fn folders_are_listed_page_by_page_and_as_json() {
     etags.dedup();
     assert_eq!(etags.len(), 4, "each page has a tag of its own");
 }
+
+#[tokio::test]
+async fn sizes_are_bounded_by_policy() {
+    let tree = file(&noise(8, 6 * 1024 * 1024));
+    let node = FakeNode::start(&[&tree]).await;
+    let path = format!("/ipfs/{}", tree.root);
+    let limit = |bytes: u64| bytesize::ByteSize::b(bytes);
+    let mut small = config(&[&node]);
+    small.render.file_bytes_max = limit(5 * 1024 * 1024);
+    let gateway = Gateway::start(small).await;
+    assert_eq!(gateway.get(&path).await.status.as_u16(), 410);
+    assert_eq!(gateway.get(&format!("{path}?format=car")).await.status.as_u16(), 200);
+    let mut ranges = config(&[&node]);
+    ranges.render.range_file_bytes_max = limit(5 * 1024 * 1024);
+    let gateway = Gateway::start(ranges).await;
+    let range = [("range", "bytes=0-10")];
+    assert_eq!(gateway.ask(Method::GET, &path, &range).await.status.as_u16(), 501);
+    assert_eq!(gateway.get(&path).await.status.as_u16(), 200);
+    let mut streams = config(&[&node]);
+    streams.render.stream_bytes_max = limit(5 * 1024 * 1024);
+    let gateway = Gateway::start(streams).await;
+    for format in ["car", "tar"] {
+        let got = gateway.get(&format!("{path}?format={format}")).await;
+        assert!(!got.whole && got.body.len() <= 5 * 1024 * 1024, "{format}: {}", got.body.len());
+    }
+}
+
+#[tokio::test]
+async fn names_of_the_query_make_no_pages_in_a_shared_origin() {
+    let tree = file(b"<script>alert(1)</script>");
+    let node = FakeNode::start(&[&tree]).await;
+    let mut config = config(&[&node]);
+    config.render.sandbox_paths = true;
+    config.hosts.table =
+        vec![gateway::config::Host::site("s.example", &format!("/ipfs/{}", tree.root))];
+    let gateway = Gateway::start(config).await;
+    for (name, saved) in [("a.html", true), ("a.svg", true), ("a.xhtml", true), ("a.txt", false)] {
+        let got = gateway.get(&format!("/ipfs/{}?filename={name}", tree.root)).await;
+        let disposition = got.header("content-disposition");
+        assert_eq!(disposition.starts_with("attachment"), saved, "{name}: {disposition}");
+        assert_eq!(got.header("x-content-type-options"), "nosniff");
+        assert!(got.header("content-security-policy").starts_with("sandbox"));
+    }
+    let own = [("host", "s.example")];
+    let got = gateway.ask(Method::GET, "/?filename=a.html", &own).await;
+    assert!(got.header("content-disposition").starts_with("inline"));
+    assert_eq!(got.header("content-security-policy"), "");
+}
