@@ -5,7 +5,7 @@
 //! watch closes those that do it for too long. The hot path pays a few relaxed stores for that.
 
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use serde::{Deserialize, Serialize};
 use telemetry::{Drain, Tasks};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
@@ -110,6 +111,8 @@ pub(crate) struct Accept {
     metrics: Metrics,
     /// Told when the listener closes and connections have to end.
     closing: tokio::sync::watch::Receiver<bool>,
+    /// Whether `CONNECT` opens a tunnel to this gateway itself.
+    tunnel: bool,
 }
 
 pub(crate) use crate::metrics::AcceptMetrics as Metrics;
@@ -122,6 +125,7 @@ impl Accept {
         drain: Drain,
         metrics: Metrics,
         closing: tokio::sync::watch::Receiver<bool>,
+        tunnel: bool,
     ) -> Self {
         let watch = Watch::start(&config, &tasks, metrics.clone());
         let mut builder = auto::Builder::new(TaskExecutor::new(tasks.clone(), "http2 stream"));
@@ -141,7 +145,7 @@ impl Accept {
             .max_header_list_size(32 * 1024)
             .keep_alive_interval(config.idle_timeout)
             .keep_alive_timeout(config.header_timeout);
-        Self { config, builder, watch, tasks, drain, metrics, closing }
+        Self { config, builder, watch, tasks, drain, metrics, closing, tunnel }
     }
 
     /// Accepts until told to close; connections go on as tasks of their own.
@@ -167,6 +171,9 @@ impl Accept {
                     back_off = Duration::from_millis(5);
                     let (accept_, answer) = (Arc::clone(&accept), Arc::clone(&answer));
                     accept.tasks.spawn("connection", async move {
+                        if let Err(error) = stream.set_nodelay(true) {
+                            debug!(%error, "could not set TCP_NODELAY");
+                        }
                         accept_.serve(stream, client, answer).await;
                         drop(slot);
                     });
@@ -183,20 +190,24 @@ impl Accept {
     }
 
     /// Serves one connection to its end.
-    async fn serve<A: Answer>(&self, stream: TcpStream, client: SocketAddr, answer: Arc<A>) {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "could not set TCP_NODELAY");
-        }
+    async fn serve<A, S>(self: &Arc<Self>, stream: S, client: SocketAddr, answer: Arc<A>)
+    where
+        A: Answer,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let _alive = self.drain.in_flight();
         let entered = self.watch.enter(client);
         let activity = Arc::clone(&entered.activity);
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request: http::Request<Incoming>| {
             activity.request_began();
             let (activity, answer) = (Arc::clone(&activity), Arc::clone(&answer));
+            if self.tunnel && request.method() == http::Method::CONNECT {
+                self.open_tunnel(hyper::upgrade::on(&mut request), client, Arc::clone(&answer));
+            }
             async move { Ok::<_, std::convert::Infallible>(answer.answer(request, &activity).await) }
         });
-        let mut connection = pin!(self.builder.serve_connection(io, service));
+        let mut connection = pin!(self.builder.serve_connection_with_upgrades(io, service));
         let mut closing = self.closing.clone();
         let closed = async move { closing.wait_for(|closing| *closing).await.is_ok() };
         let ended = tokio::select! {
@@ -220,5 +231,23 @@ impl Accept {
                 }
             }
         }
+    }
+
+    /// Serves what comes through a tunnel as a connection of its own, once it is open.
+    fn open_tunnel<A: Answer>(
+        self: &Arc<Self>,
+        upgrade: hyper::upgrade::OnUpgrade,
+        client: SocketAddr,
+        answer: Arc<A>,
+    ) {
+        let accept = Arc::clone(self);
+        // A tunnel in a tunnel would be of the type of itself.
+        let tunnel: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            match upgrade.await {
+                Ok(upgraded) => accept.serve(TokioIo::new(upgraded), client, answer).await,
+                Err(error) => debug!(%error, "a tunnel was not opened"),
+            }
+        });
+        self.tasks.spawn("tunnel", tunnel);
     }
 }

@@ -134,6 +134,8 @@ pub(crate) enum Asked {
     Own(OwnPage),
     /// What may be asked: the answer to OPTIONS.
     Options,
+    /// A tunnel to this gateway itself.
+    Tunnel,
 }
 
 /// A page that the gateway serves of itself.
@@ -233,9 +235,11 @@ impl Asked {
             Asked::Content(content) if matches!(content.mount, Mount::Site { .. }) => {
                 Traffic::Website
             }
-            Asked::Content(_) | Asked::Redirect(_) | Asked::Own(_) | Asked::Options => {
-                Traffic::Gateway
-            }
+            Asked::Content(_)
+            | Asked::Redirect(_)
+            | Asked::Own(_)
+            | Asked::Options
+            | Asked::Tunnel => Traffic::Gateway,
         }
     }
 
@@ -248,7 +252,7 @@ impl Asked {
                 (Wish::Page | Wish::Tar | Wish::Codec(_), Mount::Origin { .. }) => Form::Subdomain,
                 (Wish::Page | Wish::Tar | Wish::Codec(_), Mount::Path) => Form::Path,
             },
-            Asked::Redirect(_) | Asked::Own(_) | Asked::Options => Form::Own,
+            Asked::Redirect(_) | Asked::Own(_) | Asked::Options | Asked::Tunnel => Form::Own,
         }
     }
 }
@@ -267,6 +271,9 @@ pub(crate) fn caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Calle
 /// # Errors
 /// [`AskError`], by what is wrong with it.
 pub(crate) fn request(parts: &Parts, caller: &Caller, hosts: &Hosts) -> Result<Asked, AskError> {
+    if parts.method == Method::CONNECT && hosts.is_tunnel() {
+        return Ok(Asked::Tunnel);
+    }
     let place = hosts.place(caller)?;
     if parts.method == Method::OPTIONS {
         return Ok(Asked::Options);
@@ -344,7 +351,7 @@ fn is_verifiable(asked: &Asked, split: &canonical::Split<'_>) -> bool {
             Wish::Raw => matches!(split.rest, "" | "/"),
             Wish::Page | Wish::Tar | Wish::Codec(_) => false,
         },
-        Asked::Redirect(_) | Asked::Own(_) | Asked::Options => true,
+        Asked::Redirect(_) | Asked::Own(_) | Asked::Options | Asked::Tunnel => true,
     }
 }
 

@@ -94,7 +94,9 @@ impl Error {
                 | RenderError::OtherCodec { .. }
                 | RenderError::Tar(TarError::NotAFile(_)),
             ) => return StatusCode::NOT_ACCEPTABLE,
-            Error::Plan(PlanError::Resolve(ResolveError::Codec { .. })) => {
+            Error::Plan(PlanError::Resolve(
+                ResolveError::Codec { .. } | ResolveError::Remainder { .. },
+            )) => {
                 return StatusCode::NOT_IMPLEMENTED;
             }
             Error::Name(NameError::Timeout(_)) => return StatusCode::GATEWAY_TIMEOUT,
@@ -213,8 +215,10 @@ fn of_tar(error: &TarError) -> Outcome {
 fn of_resolve(error: &ResolveError) -> Outcome {
     match error {
         ResolveError::NotFound { .. } | ResolveError::NotADirectory { .. } => Outcome::NotFound,
-        ResolveError::Codec { .. } => Outcome::ClientError,
-        ResolveError::DagPb { .. } | ResolveError::Unixfs { .. } => Outcome::BadContent,
+        ResolveError::Codec { .. } | ResolveError::Remainder { .. } => Outcome::ClientError,
+        ResolveError::Dag { .. } | ResolveError::DagPb { .. } | ResolveError::Unixfs { .. } => {
+            Outcome::BadContent
+        }
         ResolveError::NotAskedFor(_) => Outcome::Internal,
     }
 }

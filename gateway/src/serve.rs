@@ -86,6 +86,7 @@ impl Gateway {
             Asked::Redirect(redirect) => return Ok(render::redirect(redirect)),
             Asked::Own(own) => return Ok(page::own(own, parts.method == Method::HEAD)),
             Asked::Options => return Ok(page::options()),
+            Asked::Tunnel => return Ok(Response::new(Content::Empty)),
         };
         record.format = format(&ask);
         let deadline = Instant::now() + self.config.first_byte_timeout;

@@ -94,6 +94,7 @@ impl Server {
             around.drain.clone(),
             metrics.accept.clone(),
             closed,
+            config.hosts.tunnel,
         );
         let accepting = around.tasks.spawn("listener", accept.run(listener, Arc::clone(&gateway)));
         info!(%address, "gateway takes requests");

@@ -9,13 +9,18 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use ipfs::car::{self, CarError, Section};
+use ipfs::dag::{DagError, Event, Reader};
+use ipfs::denylist::{Feed, FeedError, Item, Line, List};
+use ipfs::dnslink::{self, Root};
+use ipfs::ipns::{Name, Record};
 use ipfs::path::ContentPath;
+use ipfs::redirects::{Redirects, TARGET_BYTES_MAX, merge_query};
 use ipfs::resolve::{Resolve, TerminalKind};
 use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
 use ipfs::unixfs::Meta;
 use ipfs::unixfs::listing::Listing;
 use ipfs::walk::{UNIXFS_DEPTH_MAX, Walk};
-use ipfs::{Block, Cid, Codec, dag_pb, links};
+use ipfs::{Block, Cid, Codec, dag, dag_pb, links};
 
 /// Steps after which a walk is stopped: a small DAG may well have endless paths through it.
 const STEPS_MAX: usize = 4096;
@@ -106,6 +111,70 @@ pub(crate) fn links(bytes: &[u8]) {
     }
 }
 
+/// IPNS: a name that is accepted says the same name again, and a record says nothing that its name's
+/// key did not sign.
+///
+/// The input is the 34 or 38 bytes of a name, by its second byte, and a record behind them.
+pub(crate) fn ipns(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(name) = Name::parse(text)
+    {
+        assert_eq!(Name::parse(&name.to_string()).expect("its own text"), name);
+        assert_eq!(Name::from_cid(&name.cid()).expect("its own CID"), name);
+    }
+    let Some(length) = bytes.get(1) else { return };
+    let Some((name, record)) = bytes.split_at_checked(2 + usize::from(*length)) else { return };
+    let Ok(name) = Name::from_multihash_bytes(name) else { return };
+    if let Ok(record) = Record::verify(&name, record) {
+        assert_eq!(Record::verify(&name, record.bytes()).expect("proven before"), record);
+        assert!(record.value().starts_with("/ip") && !record.supersedes(&record));
+        assert!(!record.is_valid_at(record.validity()));
+    }
+}
+
+/// dag-cbor and CBOR: what is read can be written again as itself, and other codecs keep it.
+pub(crate) fn dag_cbor(bytes: &[u8]) {
+    data(Codec::DagCbor, Codec::DagJson, bytes);
+    data(Codec::Cbor, Codec::DagCbor, bytes);
+}
+
+/// dag-json and JSON: what is read can be written again as itself, and other codecs keep it.
+pub(crate) fn dag_json(bytes: &[u8]) {
+    data(Codec::DagJson, Codec::DagCbor, bytes);
+    data(Codec::Json, Codec::Cbor, bytes);
+}
+
+fn data(own: Codec, other: Codec, bytes: &[u8]) {
+    let block = |codec, bytes| Block::of(codec, Bytes::from(bytes)).expect("below the limit");
+    let first = block(own, bytes.to_vec());
+    let links = count_events(own, bytes);
+    if let (Ok(found), Ok(count)) = (links::of(&first), &links) {
+        assert_eq!(found.len(), *count, "links are the same, however they are read");
+    }
+    for names in [["0", "0"], ["a", "b"], ["/", "bytes"]] {
+        assert!(links.is_err() || dag::lookup(&first, names).is_ok(), "a lookup reads no more");
+    }
+    let Ok(canonical) = dag::convert(&first, own) else { return };
+    let canonical = block(own, canonical);
+    let again = dag::convert(&canonical, own).expect("written by ourselves");
+    assert_eq!(again, canonical.data()[..], "there is one canonical form");
+    let Ok(there) = dag::convert(&canonical, other) else { return };
+    let back = dag::convert(&block(other, there), own).expect("written by ourselves");
+    assert_eq!(back, again, "nothing is lost on the way");
+}
+
+/// Reads a block to its end; returns how many links it has.
+fn count_events(codec: Codec, bytes: &[u8]) -> Result<usize, DagError> {
+    let mut reader = Reader::new(codec, bytes)?;
+    let (mut links, mut events) = (0, 0);
+    while let Some(event) = reader.next_event()? {
+        links += usize::from(matches!(event, Event::Link(_)));
+        events += 1;
+        assert!(events <= 2 * bytes.len(), "an event takes a byte, and an end none");
+    }
+    Ok(links)
+}
+
 /// Paths, queries and headers: what is accepted says the same again.
 pub(crate) fn words(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -129,6 +198,79 @@ pub(crate) fn words(bytes: &[u8]) {
     if let Some(state) = Retrieval::parse(text) {
         assert!(Retrieval::parse(&state.to_string()).is_some(), "{state}");
     }
+}
+
+/// Redirects: whatever the site and the visitor wrote, the target fits into a header and stays on
+/// its site unless a redirect names another.
+///
+/// The input is a path and, behind the first end of a line, a file.
+pub(crate) fn redirects(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (path, file) = bytes.split_at(end);
+    let path = String::from_utf8_lossy(path);
+    let Ok(rules) = Redirects::parse(file) else { return };
+    let Some(Ok(hit)) = rules.find(&path) else { return };
+    assert!(hit.to.len() <= TARGET_BYTES_MAX);
+    assert!(hit.to.starts_with('/') || hit.is_redirect() && hit.to.contains("://"), "{}", hit.to);
+    for location in [merge_query(&hit.to, None), merge_query(&hit.to, Some(&path))] {
+        assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{location}");
+        assert!(!location.starts_with("//") && !location.starts_with("/\\"), "{location}");
+    }
+}
+
+/// DNSLink: the order of records changes nothing, and domains survive being inlined.
+pub(crate) fn dnslink(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let chosen = dnslink::choose(text.lines());
+    assert_eq!(chosen.is_ok(), dnslink::choose(text.lines().rev()).is_ok());
+    if let Ok(link) = &chosen {
+        assert_eq!(dnslink::choose(text.lines().rev()).as_ref(), Ok(link));
+        if let Root::Domain(name) = &link.root {
+            assert_eq!(dnslink::domain(name).as_ref(), Some(name));
+        }
+    }
+    for line in text.lines() {
+        if let Some(label) = dnslink::inline(line) {
+            assert_eq!(Some(dnslink::uninline(&label)), dnslink::domain(line));
+        }
+    }
+}
+
+/// Denylists: how the bytes are cut on the way changes nothing, and each line that is a rule
+/// decides when it is the last.
+pub(crate) fn denylist(bytes: &[u8]) {
+    let (whole, cut) = (read_list(bytes, bytes.len().max(1)), read_list(bytes, 7));
+    let (Ok(mut list), Ok(cut)) = (whole, cut) else {
+        assert_eq!(read_list(bytes, 1).is_err(), read_list(bytes, 4096).is_err());
+        return;
+    };
+    assert_eq!((list.lines(), list.skipped()), (cut.lines(), cut.skipped()));
+    for text in String::from_utf8_lossy(bytes).lines().take(64) {
+        let Ok(Some(Line { allow, item: Item::Path { root, path, .. }, .. })) = Line::parse(text)
+        else {
+            continue;
+        };
+        assert_eq!(ask(&list, &root, &path), ask(&cut, &root, &path), "{text}");
+        list.push_line(text);
+        assert_eq!(ask(&list, &root, &path), Some((list.lines(), allow)), "{text}");
+        list = cut.clone();
+    }
+}
+
+fn read_list(bytes: &[u8], piece: usize) -> Result<List, FeedError> {
+    let mut feed = Feed::new("fuzz");
+    bytes.chunks(piece).try_for_each(|piece| feed.push(piece))?;
+    feed.finish()
+}
+
+fn ask(list: &List, root: &Root, path: &str) -> Option<(u64, bool)> {
+    let names: Vec<&str> = path.split('/').collect();
+    let verdict = match root {
+        Root::Ipfs(cid) => list.blocks_path(cid, &names),
+        Root::Key(name) => list.blocks_name(&name.to_string(), &names),
+        Root::Domain(name) => list.blocks_name(name, &names),
+    };
+    verdict.map(|verdict| (verdict.line, verdict.allow))
 }
 
 /// DAGs: whatever the blocks say, paths, listings and walks end or are refused, and a walk of a

@@ -131,7 +131,7 @@ impl std::fmt::Debug for Block {
 }
 
 /// The digest of `data`, cut to `size` bytes, or `None` for a hash that is not on the allow-list.
-fn digest(code: u64, size: usize, data: &[u8]) -> Option<Multihash> {
+pub(crate) fn digest(code: u64, size: usize, data: &[u8]) -> Option<Multihash> {
     use hash_code as c;
     let cut = |digest: &[u8]| Multihash::wrap(code, digest.get(..size)?).ok();
     match code {

@@ -278,6 +278,17 @@ impl FromStr for Cid {
     }
 }
 
+/// Reads a bare multihash in base58, as peer ids are written; `None` also when it is not acceptable.
+pub(crate) fn parse_base58_multihash(text: &str) -> Option<Multihash> {
+    // Base58 has more than five bits to a character, and takes quadratic time.
+    if text.len() > (DIGEST_BYTES_MAX + 20) * 8 / 5 {
+        return None;
+    }
+    let bytes = Base::Base58Btc.decode(text).ok()?;
+    let (hash, rest) = read_multihash(&bytes).ok()?;
+    rest.is_empty().then_some(hash)
+}
+
 /// Reads a minimal varint from the front of a slice.
 fn varint(bytes: &[u8]) -> Result<(u64, &[u8]), CidError> {
     unsigned_varint::decode::u64(bytes).map_err(|_| CidError::Malformed("varint"))

@@ -5,16 +5,25 @@
 //! time.
 
 mod cbor;
+mod convert;
+mod json;
+mod lookup;
 
 use std::borrow::Cow;
 
+pub use self::convert::{CONVERTED_BYTES_MAX, convert};
+pub use self::lookup::{Found, lookup};
+
 pub(crate) use self::cbor::{Item, Items, write_head as write_cbor_head};
+use self::json::Json;
 
 use crate::cid::{Cid, CidError, Codec};
 use crate::dag_pb::DagPbError;
 
 /// Deepest nesting of lists and maps in CBOR.
 pub const CBOR_DEPTH_MAX: usize = 256;
+/// Deepest nesting of lists and maps in JSON.
+pub const JSON_DEPTH_MAX: usize = 128;
 
 /// Why a block of data cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +42,17 @@ pub enum DagError {
     /// A link is not an acceptable CID.
     #[error("a link is not an acceptable CID: {0}")]
     Cid(#[from] CidError),
+    /// The data has no form in the codec that it is to be written in.
+    #[error("cannot be written as {codec}: {what}")]
+    Unwritable {
+        /// The codec's name.
+        codec: &'static str,
+        /// What has no form in it.
+        what: &'static str,
+    },
+    /// What would be written has more than [`CONVERTED_BYTES_MAX`] bytes.
+    #[error("more than {CONVERTED_BYTES_MAX} bytes in another codec")]
+    TooLarge,
     /// A dag-pb block does not parse.
     #[error(transparent)]
     DagPb(#[from] DagPbError),
@@ -69,31 +89,39 @@ pub enum Event<'a> {
 /// Reads a block event by event. Costs time in proportion to the bytes read, and memory in
 /// proportion to the depth.
 #[derive(Debug)]
-pub struct Reader<'a>(Items<'a>);
+pub struct Reader<'a>(Source<'a>);
+
+#[derive(Debug)]
+enum Source<'a> {
+    Cbor(Items<'a>),
+    Json(Json<'a>),
+}
 
 impl<'a> Reader<'a> {
     /// A reader of the bytes of a block.
     ///
     /// # Errors
-    /// [`DagError::Codec`] for a codec without structured data.
+    /// [`DagError::Codec`] for a codec without structured data, [`DagError::Malformed`] for JSON
+    /// that is not UTF-8.
     pub fn new(codec: Codec, bytes: &'a [u8]) -> Result<Self, DagError> {
-        match codec {
-            Codec::DagCbor | Codec::Cbor => Ok(Self(Items::new(codec, bytes))),
-            codec @ (Codec::Raw
-            | Codec::DagPb
-            | Codec::DagJson
-            | Codec::Json
-            | Codec::Libp2pKey
-            | Codec::Other(_)) => Err(DagError::Codec(codec.code())),
-        }
+        Ok(Self(match codec {
+            Codec::DagCbor | Codec::Cbor => Source::Cbor(Items::new(codec, bytes)),
+            Codec::DagJson | Codec::Json => Source::Json(Json::new(codec, bytes)?),
+            codec @ (Codec::Raw | Codec::DagPb | Codec::Libp2pKey | Codec::Other(_)) => {
+                return Err(DagError::Codec(codec.code()));
+            }
+        }))
     }
 
     /// The next event; `None` once the block was read to its end.
     ///
     /// # Errors
-    /// [`DagError::Malformed`] and [`DagError::Cid`]; the reader is of no use after one.
+    /// [`DagError::Malformed`] and [`DagError::Cid`]; what comes after one means nothing.
     pub fn next_event(&mut self) -> Result<Option<Event<'a>>, DagError> {
-        self.0.next_event()
+        match &mut self.0 {
+            Source::Cbor(items) => items.next_event(),
+            Source::Json(json) => json.next_event(),
+        }
     }
 
     /// Reads past the next value, with all that is in it.
@@ -101,18 +129,43 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::next_event`].
     pub fn skip(&mut self) -> Result<(), DagError> {
-        let mut depth = 0u32;
-        loop {
+        match self.next_event()? {
+            Some(first) => self.skip_rest(&first),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads past what is left of the value whose first event was read.
+    ///
+    /// # Errors
+    /// As [`Reader::next_event`].
+    pub fn skip_rest(&mut self, first: &Event) -> Result<(), DagError> {
+        let mut depth = usize::from(matches!(first, Event::ListStart | Event::MapStart));
+        while depth > 0 {
             match self.next_event()? {
                 Some(Event::ListStart | Event::MapStart) => depth += 1,
-                // No more are open than the reader allows, and none ends that was not begun.
-                Some(Event::End) => depth = depth.saturating_sub(1),
+                Some(Event::End) => depth -= 1,
                 Some(_) => {}
                 None => return Ok(()),
             }
-            if depth == 0 {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 }
+
+/// What a codec is called.
+fn name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Raw => "raw",
+        Codec::DagPb => "dag-pb",
+        Codec::DagCbor => "dag-cbor",
+        Codec::DagJson => "dag-json",
+        Codec::Cbor => "CBOR",
+        Codec::Json => "JSON",
+        Codec::Libp2pKey => "libp2p-key",
+        Codec::Other(_) => "another codec",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,8 @@
 
 use std::fmt;
 
-use multibase::Base;
-
-use crate::cid::{Cid, Codec, Multihash};
+use crate::cid::Cid;
+use crate::ipns::Name;
 use crate::path::{PathError, encode_segment, segments};
 
 /// Most TXT strings of one answer that are read.
@@ -45,8 +44,8 @@ pub enum DnslinkError {
 pub enum Root {
     /// `/ipfs/{cid}`.
     Ipfs(Cid),
-    /// `/ipns/{key}`: the multihash of a public key, however it was written.
-    Key(Multihash),
+    /// `/ipns/{key}`, however the key was written.
+    Key(Name),
     /// `/ipns/{domain}`, as [`domain`] gives it.
     Domain(String),
 }
@@ -54,7 +53,11 @@ pub enum Root {
 impl Root {
     /// Reads what follows `/ipns/`: a key as a CID in any base or as a base58 peer id, or a domain.
     pub fn ipns(name: &str) -> Option<Self> {
-        if name.contains('.') { domain(name).map(Self::Domain) } else { key(name).map(Self::Key) }
+        if name.contains('.') {
+            domain(name).map(Self::Domain)
+        } else {
+            Name::parse(name).ok().map(Self::Key)
+        }
     }
 }
 
@@ -72,10 +75,7 @@ impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.root {
             Root::Ipfs(cid) => write!(f, "/ipfs/{cid}")?,
-            Root::Key(hash) => {
-                let cid = Cid::v1(Codec::Libp2pKey, *hash).map_err(|_| fmt::Error)?;
-                write!(f, "/ipns/{}", cid.to_text(Base::Base36Lower))?;
-            }
+            Root::Key(name) => write!(f, "/ipns/{name}")?,
             Root::Domain(domain) => write!(f, "/ipns/{domain}")?,
         }
         for segment in &self.segments {
@@ -206,20 +206,6 @@ pub fn uninline(label: &str) -> String {
     }
     name.push_str(rest);
     name
-}
-
-/// The multihash of a key's name. A bare multihash in base58 is read as the peer id that it is.
-fn key(name: &str) -> Option<Multihash> {
-    if let Ok(cid) = Cid::parse(name) {
-        return matches!(cid.codec(), Codec::Libp2pKey | Codec::DagPb).then(|| *cid.multihash());
-    }
-    // Peer ids of the keys that are in use have 46 and 52 characters.
-    if name.len() > 128 {
-        return None;
-    }
-    let hash = Base::Base58Btc.decode(name).ok()?;
-    let cid = Cid::from_bytes(&[&[1, 0x72], &hash[..]].concat()).ok()?;
-    Some(*cid.multihash())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod car;
 pub mod cid;
 pub mod dag;
 pub mod dag_pb;
+pub mod denylist;
 pub mod dnslink;
 pub mod ipns;
 pub mod links;

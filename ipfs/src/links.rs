@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use crate::block::Block;
 use crate::cid::{Cid, CidError, Codec};
-use crate::dag::{DagError, Item, Items};
+use crate::dag::{DagError, Event, Item, Items, Reader};
 use crate::dag_pb::{self, DagPbError};
 
 /// Why the links of a block cannot be read.
@@ -46,7 +46,8 @@ pub fn each(block: &Block, mut take: impl FnMut(Cid) -> ControlFlow<()>) -> Resu
             Ok(())
         }
         Codec::DagCbor => cbor(block.data(), take),
-        codec @ (Codec::DagJson | Codec::Other(_)) => Err(LinksError::Codec(codec.code())),
+        Codec::DagJson => json(block.data(), take),
+        codec @ Codec::Other(_) => Err(LinksError::Codec(codec.code())),
     }
 }
 
@@ -70,6 +71,19 @@ fn cbor(bytes: &[u8], mut take_link: impl FnMut(Cid) -> ControlFlow<()>) -> Resu
     while let Some(item) = items.next_item()? {
         if let Item::Link(cid) = item
             && take_link(Cid::from_bytes(cid)?).is_break()
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the events of a dag-json block for their links.
+fn json(bytes: &[u8], mut take_link: impl FnMut(Cid) -> ControlFlow<()>) -> Result<(), LinksError> {
+    let mut events = Reader::new(Codec::DagJson, bytes)?;
+    while let Some(event) = events.next_event()? {
+        if let Event::Link(cid) = event
+            && take_link(cid).is_break()
         {
             break;
         }
@@ -140,8 +154,19 @@ mod tests {
 
     #[test]
     fn codec_without_a_reader_is_not_a_leaf() {
-        let block = Block::of(Codec::DagJson, Bytes::from_static(b"{}")).expect("small");
-        assert!(matches!(of(&block), Err(LinksError::Codec(0x0129))));
+        let block = Block::of(Codec::Other(0x78), Bytes::from_static(b"{}")).expect("small");
+        assert!(matches!(of(&block), Err(LinksError::Codec(0x78))));
+    }
+
+    #[test]
+    fn links_of_dag_json_are_found_in_order() {
+        let cid = |text: &'static str| *Block::of(Codec::Raw, text.into()).expect("small").cid();
+        let (a, b) = (cid("a"), cid("b"));
+        let text = format!(r#"{{"x": [{{"/": "{a}"}}, 1], "/": {{"y": {{"/": "{b}"}}}}}}"#);
+        let block = Block::of(Codec::DagJson, text.into()).expect("small");
+        assert_eq!(of(&block).expect("well formed"), [a, b]);
+        let block = Block::of(Codec::DagJson, Bytes::from_static(b"[1, 2")).expect("small");
+        assert!(matches!(of(&block), Err(LinksError::Dag(_))));
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::block::Block;
 use crate::cid::{Cid, Codec};
+use crate::dag::{self, DagError, Found};
 use crate::dag_pb::{self, DagPbError, View};
 use crate::unixfs::hamt::{HamtStep, Lookup};
 use crate::unixfs::{Kind, Meta, UnixfsError};
@@ -14,10 +15,10 @@ use crate::unixfs::{Kind, Meta, UnixfsError};
 /// Why a path leads nowhere.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// A verified directory has no entry of that name.
+    /// A verified directory, or a block of structured data, has no entry of that name.
     #[error("no link named {name:?} under {parent}")]
     NotFound {
-        /// The directory.
+        /// The directory or block.
         parent: Cid,
         /// The name.
         name: String,
@@ -37,6 +38,22 @@ pub enum ResolveError {
         cid: Cid,
         /// Its multicodec code.
         codec: u64,
+    },
+    /// A path ends at a value inside of a block, which has no CID of its own.
+    #[error("{remainder:?} is a value inside of {cid}, not a block")]
+    Remainder {
+        /// The block.
+        cid: Cid,
+        /// The names that lead from the block to the value.
+        remainder: String,
+    },
+    /// A block of structured data does not parse.
+    #[error("{cid} is malformed: {source}")]
+    Dag {
+        /// The block.
+        cid: Cid,
+        /// What is wrong with it.
+        source: DagError,
     },
     /// A dag-pb block does not parse.
     #[error("{cid} is malformed: {source}")]
@@ -87,8 +104,9 @@ pub struct Terminal {
     pub block: Block,
     /// What it is.
     pub kind: TerminalKind,
-    /// The CID of each logical segment, from the root to the terminal, as `X-Ipfs-Roots` lists
-    /// them; blocks inside a HAMT are not among them.
+    /// The CID of each block that the path leads through, from the root to the terminal, as
+    /// `X-Ipfs-Roots` lists them. Blocks inside a HAMT are not among them, and a block that several
+    /// names lead through is there once.
     pub roots: Vec<Cid>,
 }
 
@@ -163,12 +181,10 @@ impl Resolve {
         match cid.codec() {
             Codec::DagPb => {}
             Codec::Raw => return Err(ResolveError::NotADirectory { cid, name }),
-            codec @ (Codec::DagCbor
-            | Codec::DagJson
-            | Codec::Cbor
-            | Codec::Json
-            | Codec::Libp2pKey
-            | Codec::Other(_)) => {
+            Codec::DagCbor | Codec::DagJson | Codec::Cbor | Codec::Json => {
+                return self.descend_data(block, name);
+            }
+            codec @ (Codec::Libp2pKey | Codec::Other(_)) => {
                 return Err(ResolveError::Codec { cid, codec: codec.code() });
             }
         }
@@ -188,6 +204,33 @@ impl Resolve {
                 Err(ResolveError::NotADirectory { cid, name })
             }
         }
+    }
+
+    /// Goes from a block of structured data to the first link that the names lead to. A block that
+    /// is nothing but a link has no names: a name always takes a path on.
+    fn descend_data(&mut self, block: &Block, name: String) -> Result<(), ResolveError> {
+        let cid = *block.cid();
+        let names: Vec<&str> = [&*name]
+            .into_iter()
+            .chain(self.segments.as_slice().iter().map(String::as_str))
+            .collect();
+        let found = dag::lookup(block, names.iter().copied())
+            .map_err(|source| ResolveError::Dag { cid, source })?;
+        let taken = match found {
+            Found::Link { cid: link, taken } if taken > 0 => {
+                if taken > 1 {
+                    self.segments.nth(taken - 2);
+                }
+                self.enter(link);
+                return Ok(());
+            }
+            Found::Value { .. } => {
+                return Err(ResolveError::Remainder { cid, remainder: names.join("/") });
+            }
+            Found::Link { taken, .. } | Found::Missing { taken } => taken,
+        };
+        let name = names.get(taken).map_or_else(String::new, |name| (*name).to_owned());
+        Err(ResolveError::NotFound { parent: cid, name })
     }
 
     /// Takes one level of a HAMT.

@@ -125,3 +125,33 @@ fn words_hold_their_claims() {
 fn dags_hold_their_claims() {
     replay("dag", targets::dag);
 }
+
+#[test]
+fn redirects_hold_their_claims() {
+    replay("redirects", targets::redirects);
+}
+
+#[test]
+fn dnslinks_hold_their_claims() {
+    replay("dnslink", targets::dnslink);
+}
+
+#[test]
+fn denylists_hold_their_claims() {
+    replay("denylist", targets::denylist);
+}
+
+#[test]
+fn ipns_holds_its_claims() {
+    replay("ipns", targets::ipns);
+}
+
+#[test]
+fn dag_cbor_holds_its_claims() {
+    replay("dag_cbor", targets::dag_cbor);
+}
+
+#[test]
+fn dag_json_holds_its_claims() {
+    replay("dag_json", targets::dag_json);
+}

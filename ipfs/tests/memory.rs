@@ -10,7 +10,7 @@ use ipfs::trustless::CarOptions;
 use ipfs::unixfs::listing::Listing;
 use ipfs::unixfs::{Kind, Meta};
 use ipfs::walk::{Walk, WalkError};
-use ipfs::{Block, Codec};
+use ipfs::{Block, Codec, dag};
 use tikv_jemalloc_ctl::thread;
 
 #[global_allocator]
@@ -79,4 +79,18 @@ fn sizes_of_parts_are_bounded_by_the_links_of_a_block() {
     let (meta, bytes) = allocated(|| Meta::decode(&message));
     assert!(meta.is_err());
     assert!(bytes < 8 * MIB, "{bytes} bytes for one message");
+}
+
+#[test]
+fn data_is_read_without_being_kept() {
+    let items = vec![0xf6; BLOCK_BYTES_MAX - 5];
+    let head = [&[0x9a][..], &u32::try_from(items.len()).expect("below 4 GiB").to_be_bytes()];
+    let list = Block::of(Codec::DagCbor, [head.concat(), items].concat().into()).expect("fits");
+    let (found, bytes) = allocated(|| dag::lookup(&list, ["2000000", "a"]));
+    assert_eq!(found, Ok(dag::Found::Missing { taken: 1 }));
+    assert!(bytes < 4 * KIB, "{bytes} bytes for an item of a list");
+    let (json, bytes) = allocated(|| dag::convert(&list, Codec::DagJson));
+    assert!(json.is_err(), "{:?}", json.map(|json| json.len()));
+    // Each of the vectors that the last one grew out of is half of the next.
+    assert!(bytes < 40 * MIB, "{bytes} bytes for another codec");
 }

@@ -279,10 +279,32 @@ pub fn post(
     content_type: &str,
     body: &[u8],
 ) -> io::Result<Answer> {
+    send_body(address, ("POST", target), content_type, body)
+}
+
+/// Puts a body, as [`post`] posts one.
+///
+/// # Errors
+/// As [`post`].
+pub fn put(
+    address: SocketAddr,
+    target: &str,
+    content_type: &str,
+    body: &[u8],
+) -> io::Result<Answer> {
+    send_body(address, ("PUT", target), content_type, body)
+}
+
+fn send_body(
+    address: SocketAddr,
+    (method, target): (&str, &str),
+    content_type: &str,
+    body: &[u8],
+) -> io::Result<Answer> {
     let mut connection = Connection::open(address)?;
     let length = body.len().to_string();
     connection.send(
-        "POST",
+        method,
         target,
         &[("Content-Type", content_type), ("Content-Length", &length), ("Connection", "close")],
     )?;

@@ -149,6 +149,7 @@ pub(crate) struct Hosts {
     below: HashMap<String, Row>,
     has_subdomains: bool,
     trusted: Vec<IpNet>,
+    tunnel: bool,
 }
 
 impl Hosts {
@@ -179,7 +180,13 @@ impl Hosts {
         };
         let has_subdomains =
             exact.values().chain(below.values()).any(|row| matches!(row, Row::Subdomain));
-        Ok(Self { any, exact, below, has_subdomains, trusted: config.trusted_proxies.clone() })
+        let trusted = config.trusted_proxies.clone();
+        Ok(Self { any, exact, below, has_subdomains, trusted, tunnel: config.tunnel })
+    }
+
+    /// Whether `CONNECT` opens a tunnel to this gateway itself.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.tunnel
     }
 
     /// The proxies that are believed.

@@ -99,7 +99,7 @@ pub(super) async fn response(
                 Codec::DagCbor
             }
         };
-        let converted: Result<Vec<u8>, dag::DagError> = Err(dag::DagError::Codec(to.code()));
+        let converted = dag::convert(&block, to);
         let bytes = converted.map_err(|source| RenderError::Dag { cid: plan.terminal, source })?;
         block::ranged(ask, bytes.into(), etag, media)?
     };

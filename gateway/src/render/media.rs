@@ -84,9 +84,21 @@ pub(super) fn by_content(bytes: &[u8]) -> HeaderValue {
         .any(|tag| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)));
     HeaderValue::from_static(match () {
         () if is_html => "text/html",
+        () if is_json(text, bytes.len()) => "application/json",
         () if is_text(head) => "text/plain; charset=utf-8",
         () => "application/octet-stream",
     })
+}
+
+/// Whether this is an object or a list of JSON, or the beginning of one when there may be more.
+fn is_json(text: &[u8], length: usize) -> bool {
+    if !text.starts_with(b"{") && !text.starts_with(b"[") {
+        return false;
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(text) {
+        Ok(_) => true,
+        Err(error) => error.is_eof() && length >= SNIFF_BYTES,
+    }
 }
 
 /// Whether these are the first bytes of UTF-8 text.
@@ -120,6 +132,12 @@ mod tests {
     }
 
     #[test]
+    fn json_may_go_on_behind_the_first_bytes() {
+        let long = format!("[\"{}", "x".repeat(SNIFF_BYTES));
+        assert_eq!(by_content(&long.as_bytes()[..SNIFF_BYTES]), "application/json");
+    }
+
+    #[test]
     fn first_bytes_tell_types() {
         for (bytes, media) in [
             (&b"hello"[..], "text/plain; charset=utf-8"),
@@ -130,6 +148,9 @@ mod tests {
             (b"....ftypisom", "video/mp4"),
             (b"\x00\x01\x02", "application/octet-stream"),
             ("grün".as_bytes(), "text/plain; charset=utf-8"),
+            (b" {\"a\": [1, 2]}\n", "application/json"),
+            (b"[\"a\"", "text/plain; charset=utf-8"),
+            (b"[section]\nkey = value", "text/plain; charset=utf-8"),
             (&"ü".as_bytes()[..1], "text/plain; charset=utf-8"),
             (b"\xff\xfe\xfd", "application/octet-stream"),
         ] {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{CBOR_DEPTH_MAX, DagError, Event};
+use super::{CBOR_DEPTH_MAX, DagError, Event, name};
 use crate::cid::{Cid, Codec};
 
 /// The tag of a link.
@@ -166,7 +166,8 @@ impl<'a> Items<'a> {
     }
 
     fn malformed(&self, what: &'static str) -> DagError {
-        DagError::Malformed { codec: if self.has_links { "dag-cbor" } else { "CBOR" }, what }
+        let codec = if self.has_links { Codec::DagCbor } else { Codec::Cbor };
+        DagError::Malformed { codec: name(codec), what }
     }
 }
 

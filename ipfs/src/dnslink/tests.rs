@@ -1,3 +1,4 @@
+use multibase::Base;
 use proptest::prelude::*;
 
 use super::*;
@@ -37,7 +38,7 @@ fn record_that_leads_nowhere_says_why() {
 fn key_has_one_root_however_it_is_written() {
     let bytes = [&[1, 0x72, 0, 36, 8, 1, 18, 32][..], &[7; 32]].concat();
     let cid = Cid::from_bytes(&bytes).expect("an Ed25519 key");
-    let root = Root::Key(*cid.multihash());
+    let root = Root::Key(Name::from_cid(&cid).expect("a key"));
     for name in [
         cid.to_string(),
         multibase::encode(Base::Base36Lower, &bytes),
@@ -48,8 +49,8 @@ fn key_has_one_root_however_it_is_written() {
     }
     assert!(matches!(Root::ipns(KEY), Some(Root::Key(_))));
     let rsa = "QmVTF1yEejXd9iMgoRTFDxBv7HAz9kuZcQNBzHrceuK9HR";
-    let hash = *Cid::parse(rsa).expect("a CID").multihash();
-    assert_eq!(Root::ipns(rsa), Some(Root::Key(hash)));
+    let name = Name::parse(rsa).expect("a peer id");
+    assert_eq!(Root::ipns(rsa), Some(Root::Key(name)));
     assert_eq!(Root::ipns(CID), None);
 }
 

@@ -108,3 +108,91 @@ fn shard_of_another_codec_is_refused() {
         Err(ResolveError::Unixfs { source: UnixfsError::NotADirectory(_), .. })
     ));
 }
+
+/// A block of dag-json with `a` → `b` → link to `{"c": "text", "d": [link to raw]}` in dag-cbor.
+fn data() -> Vec<Block> {
+    let raw = Block::of(Codec::Raw, Bytes::from_static(b"hello")).expect("small");
+    let json = format!(r#"{{"c":"text","d":[{{"/":"{}"}}]}}"#, raw.cid());
+    let inner = Block::of(Codec::DagJson, json.into()).expect("small");
+    let cbor = dag::convert(&inner, Codec::DagCbor).expect("sound");
+    let inner = Block::of(Codec::DagCbor, cbor.into()).expect("small");
+    let json = format!(r#"{{"a":{{"b":{{"/":"{}"}}}},"e":1}}"#, inner.cid());
+    let outer = Block::of(Codec::DagJson, json.into()).expect("small");
+    vec![outer, inner, raw]
+}
+
+fn resolve_in(blocks: &[Block], path: &str) -> Result<Terminal, ResolveError> {
+    let segments = crate::path::segments(path).expect("a valid path");
+    let mut resolve = Resolve::new(*blocks[0].cid(), segments);
+    loop {
+        let need = resolve.need();
+        let block = blocks.iter().find(|block| *block.cid() == need).expect("of these blocks");
+        if let Some(terminal) = resolve.feed(block.clone())? {
+            return Ok(terminal);
+        }
+    }
+}
+
+#[test]
+fn names_lead_through_data_to_links() {
+    let blocks = data();
+    let cids: Vec<Cid> = blocks.iter().map(|block| *block.cid()).collect();
+    let whole = resolve_in(&blocks, "").expect("the root");
+    assert_eq!((whole.kind, whole.roots), (TerminalKind::Other(Codec::DagJson), vec![cids[0]]));
+    let inner = resolve_in(&blocks, "/a/b").expect("a link");
+    assert_eq!(inner.kind, TerminalKind::Other(Codec::DagCbor));
+    assert_eq!(inner.roots, cids[..2]);
+    let raw = resolve_in(&blocks, "/a/b/d/0").expect("links of links");
+    assert_eq!((raw.kind, raw.roots), (TerminalKind::File { size: 5 }, cids));
+}
+
+#[test]
+fn value_inside_of_a_block_is_a_remainder() {
+    let blocks = data();
+    for (path, at, rest) in [("/a", 0, "a"), ("/e", 0, "e"), ("/a/b/c", 1, "c"), ("/a/b/d", 1, "d")]
+    {
+        let error = resolve_in(&blocks, path).expect_err("no block of its own");
+        assert!(
+            matches!(&error, ResolveError::Remainder { cid, remainder }
+                if cid == blocks[at].cid() && remainder == rest),
+            "{path}: {error}"
+        );
+    }
+    let plain = Block::of(Codec::Json, Bytes::from_static(br#"{"a":{"/":"x"}}"#)).expect("small");
+    let error = resolve_in(&[plain], "/a/%2F").expect_err("names are split by slashes");
+    assert!(matches!(&error, ResolveError::Remainder { remainder, .. } if remainder == "a"));
+}
+
+#[test]
+fn name_that_data_lacks_is_told() {
+    let blocks = data();
+    for (path, lacking) in [
+        ("/x", "x"),
+        ("/a/x/y", "x"),
+        ("/e/x", "x"),
+        ("/a/b/c/x", "x"),
+        ("/a/b/d/1", "1"),
+        ("/a/b/d/00", "00"),
+        ("/a/b/d/x", "x"),
+    ] {
+        let error = resolve_in(&blocks, path).expect_err("no such name");
+        assert!(
+            matches!(&error, ResolveError::NotFound { name, .. } if name == lacking),
+            "{path}: {error}"
+        );
+    }
+    let broken = Block::of(Codec::DagCbor, Bytes::from_static(&[0xa1])).expect("small");
+    assert!(matches!(resolve_in(&[broken], "/a"), Err(ResolveError::Dag { .. })));
+}
+
+#[test]
+fn block_that_is_a_link_has_no_names() {
+    let blocks = data();
+    let json = format!(r#"{{"/":"{}"}}"#, blocks[0].cid());
+    let link = Block::of(Codec::DagJson, json.into()).expect("small");
+    assert!(matches!(
+        resolve_in(std::slice::from_ref(&link), "/a"),
+        Err(ResolveError::NotFound { .. })
+    ));
+    assert_eq!(resolve_in(&[link], "").expect("itself").kind, TerminalKind::Other(Codec::DagJson));
+}

@@ -114,7 +114,9 @@ impl ServeError {
             ServeError::Resolve(
                 ResolveError::NotFound { .. } | ResolveError::NotADirectory { .. },
             ) => Outcome::NotFound,
-            ServeError::Resolve(ResolveError::Codec { .. }) => Outcome::ClientError,
+            ServeError::Resolve(ResolveError::Codec { .. } | ResolveError::Remainder { .. }) => {
+                Outcome::ClientError
+            }
             ServeError::Resolve(_) | ServeError::Walk(_) => Outcome::BadContent,
             ServeError::Retrieve(RetrieveError::NotLocal) => Outcome::NotLocal,
             ServeError::Retrieve(RetrieveError::NoProviders(_)) => Outcome::NoProviders,
@@ -133,7 +135,9 @@ impl ServeError {
             ServeError::Method => StatusCode::METHOD_NOT_ALLOWED,
             ServeError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             ServeError::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            ServeError::Resolve(ResolveError::Codec { .. }) => StatusCode::NOT_IMPLEMENTED,
+            ServeError::Resolve(ResolveError::Codec { .. } | ResolveError::Remainder { .. }) => {
+                StatusCode::NOT_IMPLEMENTED
+            }
             ServeError::NotContent
             | ServeError::Path(_)
             | ServeError::Name(_)
