@@ -20,9 +20,9 @@ const FILE_BYTES_MAX: u64 = 4096;
 /// [`IpnsError`], by what is wrong with the file.
 pub(super) fn read(path: &Path) -> Result<Keypair, IpnsError> {
     let unreadable = |source| IpnsError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => IpnsError::NoKey(path.to_owned()),
-        _ => unreadable(source),
+    let file = File::open(path).map_err(|source| {
+        let is_missing = source.kind() == ErrorKind::NotFound;
+        if is_missing { IpnsError::NoKey(path.to_owned()) } else { unreadable(source) }
     })?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -41,8 +41,8 @@ pub(super) fn write(path: &Path, key: &Keypair) -> Result<(), IpnsError> {
     let bytes = key.to_protobuf_encoding().expect("an ed25519 key has an encoding");
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = opened.and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
-    written.map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => IpnsError::KeyThere(path.to_owned()),
-        _ => IpnsError::Write { path: path.to_owned(), source },
+    written.map_err(|source| {
+        let (path, is_there) = (path.to_owned(), source.kind() == ErrorKind::AlreadyExists);
+        if is_there { IpnsError::KeyThere(path) } else { IpnsError::Write { path, source } }
     })
 }
