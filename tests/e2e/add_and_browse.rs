@@ -100,7 +100,7 @@ fn differing(fleet: &Fleet, root: &str, folder: &Path, files: &[PathBuf]) -> Vec
 }
 
 /// Where screenshots are kept: `artefacts` in the build folder.
-fn artefacts() -> PathBuf {
+pub(crate) fn artefacts() -> PathBuf {
     let build = fleet::build_folder();
     let folder = build.parent().expect("a profile lies in the build folder").join("artefacts");
     fs::create_dir_all(&folder).expect("folders can be made");

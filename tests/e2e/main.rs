@@ -8,6 +8,8 @@ mod bad_input;
 mod bad_node;
 mod drain;
 mod helia_bitswap;
+mod ipns;
 mod kill_node;
 mod up;
 mod verified_fetch;
+mod website;

@@ -6,6 +6,8 @@ use std::path::Path;
 use harness::{Fleet, FleetPlan, bytes_of_seed, interop, sha256_hex};
 use serde_json::{Value, json};
 
+use crate::ipns::publish;
+
 const BIG: usize = 5_000_000;
 
 /// A folder with an index page, a big file and a file two folders down.
@@ -59,4 +61,29 @@ fn verified_fetch_reads_files_folders_and_ranges_from_gateway_and_node() {
     assert_reads_all(fleet.gateway.http, &root);
     assert_reads_all(fleet.nodes[0].http, &root);
     assert_reads_all(fleet.nodes[1].http, &root);
+}
+
+#[test]
+fn verified_fetch_resolves_an_ipns_name_and_a_dnslink_name_through_the_gateway() {
+    let site = tempfile::tempdir().expect("a folder can be made");
+    write_site(site.path());
+    let mut fleet = Fleet::start(&FleetPlan::default()).expect("the fleet starts");
+    let root = fleet.add(site.path()).expect("the site is added");
+    let links = json!({ "docs.example.org": format!("/ipfs/{root}") });
+    fleet.gateway.set("names.dnslinks", links);
+    fleet.restart_gateway().expect("the gateway starts again");
+    let name = publish(&fleet, &format!("/ipfs/{root}")).expect("the record is stored");
+
+    let small = "a%20folder/deeper/small.txt";
+    let asked: Vec<Value> = [&name, "docs.example.org"]
+        .iter()
+        .map(|name| json!({ "url": format!("ipns://{name}/{small}") }))
+        .collect();
+    let input = serde_json::to_string(&asked).expect("JSON can be written");
+    let endpoint = format!("http://{}", fleet.gateway.http);
+    let read = interop::run("verified_fetch.mjs", &[&endpoint], &input).expect("the client runs");
+    for (index, item) in asked.iter().enumerate() {
+        assert_eq!(read[index]["status"], 200, "{item}: {}", read[index]);
+        assert_eq!(read[index]["sha256"], sha256_hex(b"small"), "{item}: {}", read[index]);
+    }
 }
