@@ -26,5 +26,7 @@ mod hosts;
 mod names;
 #[path = "gateway/semantics.rs"]
 mod semantics;
+#[path = "gateway/threats.rs"]
+mod threats;
 #[path = "gateway/web.rs"]
 mod web;

@@ -32,6 +32,7 @@ pub(crate) fn measure(table: &mut Table, peers: &[Peer]) -> Result<()> {
     bitswap(table)?;
     import(table)?;
     memory(table)?;
+    crate::folders::measure(table)?;
     table.figure("`bifrost up` to first page", "s", Wanted::AtMost(5.0), first_page);
     Ok(())
 }

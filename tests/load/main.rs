@@ -7,6 +7,7 @@ mod client;
 mod driver;
 mod faults;
 mod figures;
+mod folders;
 mod memory;
 mod peers;
 mod table;
