@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use ipfs::resolve::Resolve;
-use ipfs::trustless::RAW_TYPE;
+use ipfs::trustless::{ByteRange, RAW_TYPE};
 use ipfs::{Block, Cid};
 
 use crate::outcome::Outcome;
@@ -93,29 +93,11 @@ fn is_current(headers: &HeaderMap, etag: &str) -> bool {
 /// The range that is asked for, cut to the block; the first one of several. A range that does not
 /// parse is none, as RFC 9110 has it.
 fn range(headers: &HeaderMap, size: usize) -> Result<Option<Range<usize>>, ServeError> {
-    let Some(spec) = headers
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("bytes="))
-        .map(|list| list.split(',').next().unwrap_or(list).trim())
-    else {
-        return Ok(None);
-    };
-    let Some((first, last)) = spec.split_once('-') else { return Ok(None) };
-    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let header = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let asked = header.and_then(|text| ByteRange::parse(text).ok().flatten());
+    let Some(asked) = asked.filter(|_| size > 0) else { return Ok(None) };
     let length = size as u64;
-    let range = match (number(first), number(last)) {
-        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
-        (Some(first), None) if last.is_empty() => first..length,
-        (None, Some(last)) if first.is_empty() => length.saturating_sub(last)..length,
-        _ => return Ok(None),
-    };
-    if size == 0 {
-        return Ok(None);
-    }
-    if range.start >= range.end {
-        return Err(ServeError::Range(length));
-    }
+    let range = asked.within(length).ok_or(ServeError::Range(length))?;
     let index = |at: u64| usize::try_from(at).expect("no more than the block holds");
     Ok(Some(index(range.start)..index(range.end)))
 }
