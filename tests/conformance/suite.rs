@@ -82,7 +82,10 @@ fn say(line: &str) {
 
 fn run(arguments: &Arguments) -> Result<bool> {
     let suite = arguments.suite.canonicalize().context("the checkout of the suite")?;
-    ensure!(suite.join("cmd/gateway-conformance").is_dir(), "{suite:?} is no checkout of the suite");
+    ensure!(
+        suite.join("cmd/gateway-conformance").is_dir(),
+        "{suite:?} is no checkout of the suite"
+    );
     fs::create_dir_all(&arguments.out)?;
     let out = arguments.out.canonicalize()?;
     let tool = out.join("gateway-conformance");
@@ -165,7 +168,12 @@ fn load(fleet: &Fleet, fixtures: &Path) -> Result<()> {
                 let key = stem.split('_').next().context("a key")?;
                 for node in &fleet.nodes {
                     // Some are not valid, which is what is tested; nodes refuse those.
-                    http::put(node.admin, &format!("/ipns/{key}"), "application/vnd.ipfs.ipns-record", &bytes)?;
+                    http::put(
+                        node.admin,
+                        &format!("/ipns/{key}"),
+                        "application/vnd.ipfs.ipns-record",
+                        &bytes,
+                    )?;
                 }
             }
             Some(_) | None => {}

@@ -1,0 +1,1 @@
+//! Pages, drawn with hostile words and with the templates of operators.
