@@ -23,6 +23,7 @@ use flight::{Flights, Landed, Ticket};
 pub(crate) use pull::{Pace, Pull, PullError};
 
 use crate::cache::{self, Cache};
+use crate::denylist::Denylist;
 use crate::metrics::BlocksMetrics as Metrics;
 use crate::outcome::Source;
 use crate::resolve::Plan;
@@ -65,6 +66,7 @@ pub(crate) struct Blocks {
     config: Config,
     believe: cache::Config,
     memory: Arc<Memory>,
+    denylist: Arc<Denylist>,
     pool: Shared,
     tasks: Tasks,
     flights: Arc<Flights>,
@@ -124,9 +126,9 @@ impl Blocks {
     pub(crate) fn new(
         config: &crate::config::Config,
         memory: Arc<Memory>,
+        denylist: Arc<Denylist>,
         pool: Shared,
-        tasks: Tasks,
-        metrics: Metrics,
+        (tasks, metrics): (Tasks, Metrics),
     ) -> Self {
         let ahead = usize::try_from(config.blocks.ahead_total_bytes.as_u64() / 1024);
         let ahead = ahead.unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
@@ -134,6 +136,7 @@ impl Blocks {
             config: config.blocks.clone(),
             believe: config.cache.clone(),
             memory,
+            denylist,
             pool,
             tasks,
             flights: Arc::default(),
@@ -245,7 +248,10 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// The block of a CID, if it is in memory or in the CID itself.
+    ///
+    /// What a list denies is not there: [`Reader::get`] says why.
     pub(crate) fn cached(&self, cid: &Cid) -> Option<Block> {
+        self.allow(cid).ok()?;
         let block = Block::inline(*cid).or_else(|| self.blocks.memory.block(cid))?;
         self.provenance.note(Source::Hit);
         Some(block)
@@ -267,7 +273,15 @@ impl Reader {
         self.get_by(cid, Instant::now() + self.blocks.config.stall_timeout).await
     }
 
+    fn allow(&self, cid: &Cid) -> Result<(), FetchError> {
+        if self.blocks.denylist.is_empty() {
+            return Ok(());
+        }
+        self.blocks.denylist.check_cid(cid).map_err(|denied| FetchError::denied(*cid, denied))
+    }
+
     async fn get_by(&self, cid: Cid, deadline: Instant) -> Result<Block, FetchError> {
+        self.allow(&cid)?;
         if let Some(block) = self.cached(&cid) {
             return Ok(block);
         }
@@ -276,7 +290,7 @@ impl Reader {
         {
             return Err(FetchError { cid, ..failure });
         }
-        let timeout = FetchError { cid, failure: Failure::Timeout, state: None, nodes_tried: 0 };
+        let timeout = FetchError::of(cid, Failure::Timeout);
         // A fetch that another request began may run out of time before this one does; then it is
         // joined once more.
         for is_last in [false, true] {

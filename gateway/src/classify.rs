@@ -9,13 +9,12 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use ipfs::path::PathError;
-use ipfs::trustless::TrustlessError;
+use ipfs::trustless::{ByteRange, RangeError, TrustlessError};
 
 mod caller;
 mod canonical;
 mod conditional;
 mod hosts;
-mod range;
 mod wish;
 
 pub(crate) use caller::Caller;
@@ -23,7 +22,6 @@ pub(crate) use canonical::Redirect;
 pub(crate) use conditional::etag_matches;
 pub use hosts::{AnyHost, Class, Config, Host};
 pub(crate) use hosts::{Hosts, Place, SiteRoot};
-pub(crate) use range::{ByteRange, RangeError};
 pub(crate) use wish::Wish;
 
 use canonical::Origin;
@@ -409,7 +407,9 @@ fn content(parts: &Parts, root: String, mount: Mount) -> Result<Asked, AskError>
     let query = parts.uri.query();
     let form = wish::form(query, headers)?;
     let (filename, download) = query.map_or(Ok((None, false)), wish::naming)?;
-    let range = headers.get(header::RANGE).map(ByteRange::parse).transpose();
+    let range = headers
+        .get(header::RANGE)
+        .map(|range| range.to_str().map_err(|_| RangeError).and_then(ByteRange::parse));
     Ok(Asked::Content(Box::new(Content {
         mounted: root.len(),
         path: root + parts.uri.path(),
@@ -420,7 +420,7 @@ fn content(parts: &Parts, root: String, mount: Mount) -> Result<Asked, AskError>
         page_is_fine: form.page_is_fine,
         html: form.html,
         head: parts.method == Method::HEAD,
-        range: range.map_err(|RangeError| AskError::Range)?.flatten(),
+        range: range.transpose().map_err(|RangeError| AskError::Range)?.flatten(),
         if_range: headers.get(header::IF_RANGE).cloned(),
         if_none_match: headers.get(header::IF_NONE_MATCH).cloned(),
         only_if_cached: headers

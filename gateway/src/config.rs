@@ -9,6 +9,7 @@ pub use crate::accept::Config as AcceptConfig;
 pub use crate::blocks::Config as BlocksConfig;
 pub use crate::cache::Config as CacheConfig;
 pub use crate::classify::{AnyHost, Class, Config as HostsConfig, Host};
+pub use crate::denylist::{Config as DenylistConfig, Source as DenylistSource};
 pub use crate::limit::Config as LimitConfig;
 pub use crate::names::{Config as NamesConfig, Resolver};
 pub use crate::render::Config as RenderConfig;
@@ -32,6 +33,8 @@ pub struct Config {
     pub hosts: HostsConfig,
     /// How many requests are served at a time.
     pub limit: LimitConfig,
+    /// What may not be served.
+    pub denylist: DenylistConfig,
     /// What is remembered.
     pub cache: CacheConfig,
     /// How far readers fetch ahead.
@@ -113,6 +116,7 @@ impl Config {
         }
         self.cache.check()?;
         crate::render::check_pages(self)?;
-        self.names.check()
+        self.names.check()?;
+        self.denylist.check()
     }
 }

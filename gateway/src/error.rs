@@ -13,6 +13,7 @@ use ipfs::walk::WalkError;
 
 use crate::blocks::PullError;
 use crate::classify::AskError;
+use crate::denylist::Denied;
 use crate::limit::LimitError;
 use crate::names::NameError;
 use crate::outcome::Outcome;
@@ -32,6 +33,9 @@ pub(crate) enum Error {
     /// It may not be served at this moment.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// A list denies it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The name leads nowhere.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -62,6 +66,7 @@ impl Error {
         match self {
             Error::Ask(AskError::NoSuchPage) => Outcome::NotFound,
             Error::Ask(_) | Error::Plan(PlanError::Path { .. }) => Outcome::ClientError,
+            Error::Denied(_) => Outcome::Blocked,
             Error::Name(error) => of_name(error),
             Error::Site(_) => Outcome::BadContent,
             Error::Limit(LimitError::Full(_)) => Outcome::Overload,
@@ -74,7 +79,9 @@ impl Error {
                 RenderError::Range { .. }
                 | RenderError::NotAcceptable { .. }
                 | RenderError::OtherCodec { .. }
+                | RenderError::TooLargeForRanges { .. }
                 | RenderError::NotAName => Outcome::ClientError,
+                RenderError::TooLarge { .. } => Outcome::Blocked,
                 RenderError::Listing(_) | RenderError::Length(_) | RenderError::Dag { .. } => {
                     Outcome::BadContent
                 }
@@ -99,9 +106,13 @@ impl Error {
             )) => {
                 return StatusCode::NOT_IMPLEMENTED;
             }
+            Error::Render(RenderError::TooLargeForRanges { .. }) => {
+                return StatusCode::NOT_IMPLEMENTED;
+            }
             Error::Name(NameError::Timeout(_)) => return StatusCode::GATEWAY_TIMEOUT,
             Error::Name(NameError::NotCached(_)) => return StatusCode::PRECONDITION_FAILED,
             Error::Limit(_)
+            | Error::Denied(_)
             | Error::Name(_)
             | Error::Plan(_)
             | Error::Site(_)
@@ -114,6 +125,9 @@ impl Error {
             }
             Outcome::ClientError => StatusCode::BAD_REQUEST,
             Outcome::NotFound => StatusCode::NOT_FOUND,
+            Outcome::Blocked if self.denied().is_some_and(|denied| denied.legal) => {
+                StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS
+            }
             Outcome::Blocked => StatusCode::GONE,
             Outcome::Limited => StatusCode::TOO_MANY_REQUESTS,
             Outcome::NoProviders | Outcome::NameUnresolved => StatusCode::BAD_GATEWAY,
@@ -151,10 +165,24 @@ impl Error {
             ) => Some(error),
             Error::Ask(_)
             | Error::Limit(_)
+            | Error::Denied(_)
             | Error::Name(_)
             | Error::Plan(_)
             | Error::Site(_)
             | Error::Render(_) => None,
+        }
+    }
+
+    /// What the list that denies it says, if one of this gateway's does.
+    pub(crate) fn denied(&self) -> Option<&Denied> {
+        match self {
+            Error::Denied(denied) => Some(denied),
+            Error::Ask(_)
+            | Error::Limit(_)
+            | Error::Name(_)
+            | Error::Plan(_)
+            | Error::Site(_)
+            | Error::Render(_) => self.fetch().and_then(|error| error.denied.as_deref()),
         }
     }
 

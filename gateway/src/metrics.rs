@@ -8,6 +8,8 @@ use crate::outcome::{Form, Outcome, Source, Traffic};
 
 /// Most nodes of a pool.
 pub(crate) const NODES_MAX: usize = 16;
+/// Most sources of denylists.
+pub(crate) const LISTS_MAX: usize = 16;
 
 const ONE_A_PLACE: &str = "there is a series for every place";
 
@@ -127,6 +129,20 @@ pub(crate) struct NamesMetrics {
     pub(crate) rollbacks: Counter,
 }
 
+/// What the denylists do.
+#[derive(Clone)]
+pub(crate) struct DenylistMetrics {
+    /// Names, paths and blocks that were denied.
+    pub(crate) denied: Counter,
+    /// Names, paths and blocks that lists in a dry run would have denied.
+    pub(crate) dry_run: Counter,
+    /// Times that a list could not be read again.
+    pub(crate) failures: Counter,
+    lines: Gauge,
+    skipped: Gauge,
+    age: Gauge,
+}
+
 /// All of them.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -137,6 +153,7 @@ pub(crate) struct Metrics {
     pub(crate) upstream: UpstreamMetrics,
     pub(crate) limit: LimitMetrics,
     pub(crate) names: NamesMetrics,
+    pub(crate) denylist: DenylistMetrics,
     pub(crate) reloads_rejected: Counter,
 }
 
@@ -151,6 +168,7 @@ impl Metrics {
             upstream: UpstreamMetrics::new(r),
             limit: LimitMetrics::new(r),
             names: NamesMetrics::new(r),
+            denylist: DenylistMetrics::new(r),
             reloads_rejected: r.counter(
                 "bifrost_gateway_config_reloads_rejected_total",
                 "Configurations that were read again and refused.",
@@ -335,5 +353,44 @@ impl NamesMetrics {
                 "Records refused because one that supersedes them was known.",
             ),
         }
+    }
+}
+
+impl DenylistMetrics {
+    fn new(r: &Registry) -> Self {
+        Self {
+            denied: r.counter(
+                "bifrost_gateway_denylist_denied_total",
+                "Names, paths and blocks that were denied.",
+            ),
+            dry_run: r.counter(
+                "bifrost_gateway_denylist_dry_run_total",
+                "Names, paths and blocks that lists in a dry run would have denied.",
+            ),
+            failures: r.counter(
+                "bifrost_gateway_denylist_failures_total",
+                "Times that a list could not be read again, so that the one before stayed.",
+            ),
+            lines: r.gauge("bifrost_gateway_denylist_lines", "Lines of all lists in force."),
+            skipped: r.gauge(
+                "bifrost_gateway_denylist_skipped_lines",
+                "Lines of lists in force that are no rules, and so deny nothing.",
+            ),
+            age: r.gauge(
+                "bifrost_gateway_denylist_age_seconds",
+                "How long ago the list that was not read for the longest time was read.",
+            ),
+        }
+    }
+
+    /// Says how long the lists in force are, and how many of their lines are no rules.
+    pub(crate) fn set(&self, lines: u64, skipped: u64) {
+        self.lines.set(i64::try_from(lines).unwrap_or(i64::MAX));
+        self.skipped.set(i64::try_from(skipped).unwrap_or(i64::MAX));
+    }
+
+    /// Says how old the oldest reading is.
+    pub(crate) fn set_age(&self, age: std::time::Duration) {
+        self.age.set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
     }
 }

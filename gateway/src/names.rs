@@ -87,6 +87,8 @@ pub(crate) struct Resolved {
     pub(crate) age: Duration,
     /// Whether a value had to serve beyond its time to live.
     pub(crate) stale: bool,
+    /// The other names that it led through.
+    pub(crate) through: Vec<String>,
 }
 
 /// On whose behalf a name is resolved.
@@ -176,8 +178,13 @@ impl Names {
     ) -> Result<Resolved, NameError> {
         let mut key = Key::read(name)?;
         let mut rest = String::new();
-        let mut resolved =
-            Resolved { path: String::new(), ttl: None, age: Duration::ZERO, stale: false };
+        let mut resolved = Resolved {
+            path: String::new(),
+            ttl: None,
+            age: Duration::ZERO,
+            stale: false,
+            through: Vec::new(),
+        };
         for _ in 0..HOPS_MAX {
             let value = self.value(&key, ask).await?;
             resolved.note(&value);
@@ -191,6 +198,7 @@ impl Names {
             let named = Named::parse(path).map_err(|_| NameError::NotAPath { name: key.text() })?;
             rest.insert_str(0, &named.rest);
             key = Key::read(&named.name)?;
+            resolved.through.push(key.text());
         }
         Err(NameError::TooManyHops)
     }

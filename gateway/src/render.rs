@@ -4,8 +4,11 @@
 //! answered with a page rather than with a cut body.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use bytesize::ByteSize;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use ipfs::Cid;
@@ -34,13 +37,16 @@ pub(crate) use tar::TarError;
 use crate::blocks::{PullError, Reader};
 use crate::classify::{Content as Ask, Wish, etag_matches};
 use crate::resolve::{Fresh, Plan, Shows};
-use crate::stream::Content;
+use crate::stream::{Content, Pieces, StreamError};
 
 /// `Cache-Control` of what an immutable path leads to.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=29030400, immutable");
 /// `Cache-Control` of listings, which a later release may draw otherwise.
 const LISTING: HeaderValue =
     HeaderValue::from_static("public, max-age=604800, stale-while-revalidate=2678400");
+/// What pages of content may do in an origin that all content shares.
+const SANDBOX: HeaderValue =
+    HeaderValue::from_static("sandbox allow-scripts allow-forms allow-popups allow-downloads");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// How answers are drawn.
@@ -53,11 +59,29 @@ pub struct Config {
     /// Whether a block of data is converted when it is wanted in another codec than its own;
     /// otherwise that is refused with 406 (IPIP-524). Default false.
     pub convert_codecs: bool,
+    /// Largest file that is served as a file, by its own word; a larger one is refused with 410.
+    /// Blocks and CARs of it are served. Default zero, which sets no limit.
+    pub file_bytes_max: ByteSize,
+    /// Most bytes of one CAR or TAR; the stream is cut beyond. Default zero, which sets no limit.
+    pub stream_bytes_max: ByteSize,
+    /// Largest file of which ranges are served; of a larger one they are refused with 501, as some
+    /// caches ask for the whole of it instead. Default 5 GiB. Zero sets no limit.
+    pub range_file_bytes_max: ByteSize,
+    /// Whether pages of content in an origin that all content shares run as if each had an origin
+    /// of its own, without storage (`Content-Security-Policy: sandbox`). Default false.
+    pub sandbox_paths: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listing_entries_max: 100_000, convert_codecs: false }
+        Self {
+            listing_entries_max: 100_000,
+            convert_codecs: false,
+            file_bytes_max: ByteSize::b(0),
+            stream_bytes_max: ByteSize::b(0),
+            range_file_bytes_max: ByteSize::gib(5),
+            sandbox_paths: false,
+        }
     }
 }
 
@@ -143,6 +167,26 @@ pub(crate) enum RenderError {
     /// Only a key of IPNS has a record.
     #[error("only /ipns/{{key}} has a record, without a path behind it")]
     NotAName,
+    /// The file is larger than files that are served.
+    #[error("{cid} has {size} bytes, and files of at most {limit} are served")]
+    TooLarge {
+        /// The file.
+        cid: Cid,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The file is larger than files of which ranges are served.
+    #[error("{cid} has {size} bytes, and ranges are served of files of at most {limit}")]
+    TooLargeForRanges {
+        /// The file.
+        cid: Cid,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The content does not have the size that its root claims.
     #[error("{0} does not have the size that it claims")]
     Length(Cid),
@@ -174,7 +218,7 @@ pub(crate) async fn response(
     let config = &render.config;
     let mut rendered = match ask.wish {
         Wish::Raw => block::raw(plan, ask, &reader).await?,
-        Wish::Car(options) => car::response(plan, ask, reader, options).await?,
+        Wish::Car(options) => car::response(plan, ask, reader, options, config).await?,
         Wish::Tar => tar::response(plan, ask, reader, config).await?,
         Wish::Codec(format) => match codec::wanted(plan, ask, format, config)? {
             Some(codec) => codec::response(plan, ask, &reader, codec, format).await?,
@@ -185,6 +229,10 @@ pub(crate) async fn response(
         Wish::Page => page(plan, ask, reader, render).await?,
     };
     finish(&mut rendered, plan, ask, fresh);
+    if config.sandbox_paths && !ask.is_isolated() {
+        let policy = HeaderName::from_static("content-security-policy");
+        rendered.headers_mut().entry(policy).or_insert(SANDBOX);
+    }
     Ok(rendered)
 }
 
@@ -196,7 +244,9 @@ async fn page(
     render: &Render,
 ) -> Result<Rendered, RenderError> {
     match &plan.shows {
-        Shows::File { cid, size } => file::response(plan, ask, reader, *cid, *size).await,
+        Shows::File { cid, size } => {
+            file::response(plan, ask, reader, (*cid, *size), &render.config).await
+        }
         Shows::Listing => listing::response(plan, ask, reader, render).await,
         Shows::Slash => Ok(slash(ask)),
         Shows::Symlink(target) => Ok(block::symlink(plan, ask, target)),
@@ -271,6 +321,36 @@ fn content_location(ask: &Ask) -> Option<HeaderValue> {
     let path = ask.shown_path();
     let query = ask.query.as_ref().map_or(String::new(), |query| format!("{query}&"));
     HeaderValue::from_str(&format!("{path}?{query}{format}")).ok()
+}
+
+/// A stream that is cut when it has more bytes than any may.
+fn bounded(pieces: Box<dyn Pieces>, config: &Config) -> Box<dyn Pieces> {
+    match config.stream_bytes_max.as_u64() {
+        0 => pieces,
+        limit => Box::new(Bounded { pieces, left: limit }),
+    }
+}
+
+struct Bounded {
+    pieces: Box<dyn Pieces>,
+    left: u64,
+}
+
+impl Pieces for Bounded {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        let piece = ready!(self.pieces.poll_piece(cx));
+        if let Some(Ok(piece)) = &piece {
+            match self.left.checked_sub(piece.len() as u64) {
+                Some(left) => self.left = left,
+                None => return Poll::Ready(Some(Err(StreamError::TooLarge))),
+            }
+        }
+        Poll::Ready(piece)
+    }
+
+    fn left(&self) -> Option<u64> {
+        self.pieces.left()
+    }
 }
 
 /// A length as a header.

@@ -4,6 +4,7 @@
 //! way: the terminal, its kind and the header values that depend on the path alone.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use http::HeaderValue;
 use ipfs::path::{ContentPath, PathError};
@@ -92,6 +93,8 @@ pub(crate) struct Plan {
     pub(crate) name: Option<String>,
     /// The path that leads here, percent-encoded.
     pub(crate) path: Box<str>,
+    /// The root of each logical segment, from the root of the path to its terminal.
+    roots: Box<[Cid]>,
     /// `X-Ipfs-Roots`.
     pub(crate) ipfs_roots: HeaderValue,
     /// `Etag` of the file or block, quotes included.
@@ -100,6 +103,39 @@ pub(crate) struct Plan {
     pub(crate) below: Option<HeaderValue>,
     /// The type of the file, once it is known.
     pub(crate) content_type: OnceLock<HeaderValue>,
+    /// The state of the denylists under which all that it passes was allowed.
+    checked: AtomicU64,
+}
+
+impl Plan {
+    /// Whether the denylists were not asked about it in this state of theirs.
+    pub(crate) fn is_to_be_checked(&self, generation: u64) -> bool {
+        self.checked.load(Relaxed) != generation
+    }
+
+    /// Notes that the denylists allow it in this state of theirs.
+    pub(crate) fn checked(&self, generation: u64) {
+        self.checked.store(generation, Relaxed);
+    }
+
+    /// Every root that the path passes, with the names that lead down from it.
+    pub(crate) fn passes(&self) -> Vec<(Cid, Vec<String>)> {
+        let path = ContentPath::parse(&self.path);
+        let segments = path.map(|path| path.segments).unwrap_or_default();
+        // Names within a block of data lead to no root of their own.
+        let exact = self.roots.len() == segments.len() + 1;
+        let below = |nth: usize| match nth {
+            0 => segments.clone(),
+            nth if exact => segments[nth..].to_vec(),
+            _ => Vec::new(),
+        };
+        let index = match &self.shows {
+            Shows::File { cid, .. } => Some((*cid, Vec::new())),
+            Shows::Listing | Shows::Slash | Shows::Symlink(_) | Shows::Block(_) => None,
+        };
+        let roots = self.roots.iter().enumerate().map(|(nth, root)| (*root, below(nth)));
+        roots.chain(index).collect()
+    }
 }
 
 impl Weigh for Plan {
@@ -112,6 +148,7 @@ impl Weigh for Plan {
                 Shows::File { .. } | Shows::Listing | Shows::Slash | Shows::Block(_) => 0,
             }
             + self.path.len()
+            + self.roots.len() * size_of::<Cid>()
             + self.ipfs_roots.len()
             + self.below.as_ref().map_or(0, HeaderValue::len)
             + 256
@@ -138,6 +175,11 @@ impl Way {
     /// The root of the path.
     pub(crate) fn root(&self) -> Cid {
         self.path.root
+    }
+
+    /// The names below the root.
+    pub(crate) fn segments(&self) -> &[String] {
+        &self.path.segments
     }
 
     /// The path below the root, percent-encoded, if there is one.
@@ -183,6 +225,8 @@ impl Way {
             name,
             path: encoded.into(),
             ipfs_roots: plain(&roots.join(",")),
+            roots: terminal.roots.into(),
+            checked: AtomicU64::new(0),
             etag: plain(&format!("\"{cid}\"")),
             below,
             content_type: OnceLock::new(),

@@ -26,11 +26,12 @@ use crate::accept::{Activity, Answer};
 use crate::blocks::{Blocks, Memory, Origin, Reader};
 use crate::classify::{self, Asked, Content as Ask, Hosts, Mount, OwnPage, Wish};
 use crate::config::{Config, ServerConfig};
+use crate::denylist::{Denied, Denylist};
 use crate::error::Error;
 use crate::limit::{Limit, LimitError};
 use crate::names::{NameAsk, NameError, Names};
 use crate::outcome::{Outcome, Source};
-use crate::render::page::{self, Explained};
+use crate::render::page::{self, Blocked, Explained};
 use crate::render::{self, Render, RenderError, Rendered};
 use crate::resolve::{self, Fresh, Plan, PlanError, Way};
 use crate::stream::{Asker, Body, Content, Record, Recorder};
@@ -40,6 +41,7 @@ use crate::upstream::{Failure, FetchError};
 pub(crate) struct Gateway {
     pub(crate) hosts: ArcSwap<Hosts>,
     pub(crate) limit: Arc<Limit>,
+    pub(crate) denylist: Arc<Denylist>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) blocks: Arc<Blocks>,
     pub(crate) names: Arc<Names>,
@@ -54,7 +56,7 @@ impl Gateway {
     pub(crate) fn new(
         config: &Config,
         (hosts, render): (Hosts, Render),
-        limit: Limit,
+        (limit, denylist): (Limit, Arc<Denylist>),
         blocks: (Arc<Blocks>, Arc<Memory>),
         names: Names,
         recorder: Recorder,
@@ -62,6 +64,7 @@ impl Gateway {
         Self {
             hosts: ArcSwap::from_pointee(hosts),
             limit: Arc::new(limit),
+            denylist,
             memory: blocks.1,
             blocks: blocks.0,
             names: Arc::new(names),
@@ -124,10 +127,10 @@ impl Gateway {
         let planned = self.plan(ask, &target.path, record, deadline).await; // which blocks answer it
         let (plan, reader) = match planned {
             Ok(planned) => planned,
-            Err(missing) if ask.is_isolated() && missing.is_not_there() => {
+            Err(Error::Plan(missing)) if ask.is_isolated() && missing.is_not_there() => {
                 return self.ruled(ask, &target, missing, record, deadline).await;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         // Status and headers are decided here.
         Ok(render::response(&plan, ask, reader, &self.render, &target.fresh).await?)
@@ -153,7 +156,9 @@ impl Gateway {
         let named = Named::parse(path)
             .map_err(|source| PlanError::Path { path: path.to_owned(), source })?;
         record.is_named = true;
+        self.allow_name(&named.name, &named.rest)?; // may the name be served at all
         let resolved = self.names.resolve(&named.name, &name_ask(ask, record, deadline)).await?;
+        resolved.through.iter().try_for_each(|name| self.allow_name(name, ""))?;
         let path = Cow::Owned(format!("{}{}", resolved.path, named.rest));
         Ok(Target { path, fresh: Fresh::Named(resolved) })
     }
@@ -165,11 +170,12 @@ impl Gateway {
         path: &str,
         record: &mut Record,
         deadline: Instant,
-    ) -> Result<(Arc<Plan>, Reader), PlanError> {
+    ) -> Result<(Arc<Plan>, Reader), Error> {
         let page = is_page(ask);
         // A plan for a page knows what the last block is, which other forms do not ask.
         let key = if page { Cow::Borrowed(path) } else { Cow::Owned(format!("as it is: {path}")) };
         if let Some(plan) = self.memory.plan(&key) {
+            self.allow(&plan)?; // lists change after a plan was kept
             record.root = Some(plan.root);
             record.provenance.note(Source::Hit);
             let reader = self.reader(ask, record, deadline, plan.root, plan.below.clone());
@@ -177,8 +183,10 @@ impl Gateway {
         }
         let way = Way::parse(path)?;
         record.root = Some(way.root());
+        self.allow_path(&way.root(), way.segments())?; // may it be served at all
         let reader = self.reader(ask, record, deadline, way.root(), way.below());
         let plan = Arc::new(way.follow(&reader, page).await?);
+        self.allow(&plan)?; // the path may lead through what may not
         self.memory.keep_plan(&key, &plan);
         Ok((plan, reader))
     }
@@ -226,8 +234,40 @@ impl Gateway {
         let name = name.and_then(|named| Name::parse(&named.name).ok());
         let name = name.ok_or(RenderError::NotAName)?;
         record.is_named = true;
+        self.allow_name(&name.to_string(), "")?;
         let found = self.names.record(name, &name_ask(ask, record, deadline)).await?;
         Ok(render::ipns_record(&found, ask))
+    }
+
+    /// Whether the lists allow a name and a path below it, which is percent-encoded.
+    fn allow_name(&self, name: &str, rest: &str) -> Result<(), Denied> {
+        if self.denylist.is_empty() {
+            return Ok(());
+        }
+        self.denylist.check_name(name, &ipfs::path::segments(rest).unwrap_or_default())
+    }
+
+    /// Whether the lists allow a path below a root.
+    fn allow_path(&self, root: &ipfs::Cid, segments: &[String]) -> Result<(), Denied> {
+        if self.denylist.is_empty() {
+            return Ok(());
+        }
+        self.denylist.check_cid(root)?;
+        self.denylist.check_path(root, segments)
+    }
+
+    /// Whether the lists allow everything that a path leads through, unless they were asked since
+    /// they changed.
+    fn allow(&self, plan: &Plan) -> Result<(), Denied> {
+        let generation = self.denylist.generation();
+        if self.denylist.is_empty() || !plan.is_to_be_checked(generation) {
+            return Ok(());
+        }
+        for (root, segments) in plan.passes() {
+            self.allow_path(&root, &segments)?;
+        }
+        plan.checked(generation);
+        Ok(())
     }
 
     fn reader(
@@ -264,7 +304,7 @@ impl Gateway {
             path: Some(parts.uri.path()).filter(|path| path.len() <= 1024),
             cid: error.cid(),
             state: error.state(),
-            blocked: None,
+            blocked: error.denied().map(Blocked::by),
             retry_after: error.retry_after(self.no_providers_ttl),
             request_id,
             on_gateway: self.has_own_pages(parts, record),
@@ -275,6 +315,11 @@ impl Gateway {
         if let Error::Render(render::RenderError::Range { size }) = error {
             let range = HeaderValue::from_str(&format!("bytes */{size}"));
             rendered.headers_mut().insert(header::CONTENT_RANGE, range.expect("digits"));
+        }
+        if outcome == Outcome::Blocked {
+            // Short, so that what is allowed again is served again.
+            let short = HeaderValue::from_static("public, max-age=60");
+            rendered.headers_mut().insert(header::CACHE_CONTROL, short);
         }
         // Who does not say which host is meant may not be who it seems: nothing more is read there.
         if matches!(error, Error::Ask(classify::AskError::BadHost))
@@ -411,8 +456,7 @@ fn late(record: &Record) -> Error {
             false => Error::Limit(LimitError::Full(std::time::Duration::from_secs(2))),
         };
     };
-    let failure = Failure::Timeout;
-    Error::Plan(PlanError::Fetch(FetchError { cid, failure, state: None, nodes_tried: 0 }))
+    Error::Plan(PlanError::Fetch(FetchError::of(cid, Failure::Timeout)))
 }
 
 /// The form of an answer, for the log.

@@ -20,6 +20,7 @@ use crate::blocks::Blocks;
 use crate::cache::Cache;
 use crate::classify::Hosts;
 use crate::config::Config;
+use crate::denylist::Denylist;
 use crate::limit::Limit;
 use crate::metrics::Metrics;
 use crate::names::Names;
@@ -87,7 +88,10 @@ impl Server {
         let listener = TcpListener::bind(config.server.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let hosts = hosts(&config, address)?;
-        let gateway = Arc::new(rooms(&config, hosts, &pool, &around, &metrics)?);
+        let denylist = Denylist::start(&config.denylist, &around.tasks, metrics.denylist.clone());
+        let denylist = denylist.await.map_err(ServerError::Config)?;
+        let gateway = rooms(&config, (hosts, denylist), &pool, &around, &metrics)?;
+        let gateway = Arc::new(gateway);
         let (closing, closed) = watch::channel(false);
         let accept = Accept::start(
             config.accept.clone(),
@@ -174,7 +178,7 @@ fn hosts(config: &Config, address: SocketAddr) -> Result<Hosts, ServerError> {
 /// Puts the rooms together.
 fn rooms(
     config: &Config,
-    hosts: Hosts,
+    (hosts, denylist): (Hosts, Arc<Denylist>),
     pool: &Shared,
     around: &Surroundings,
     metrics: &Metrics,
@@ -183,9 +187,9 @@ fn rooms(
     let blocks = Blocks::new(
         config,
         Arc::clone(&memory),
+        Arc::clone(&denylist),
         Arc::clone(pool),
-        around.tasks.clone(),
-        metrics.blocks.clone(),
+        (around.tasks.clone(), metrics.blocks.clone()),
     );
     let measured = Arc::clone(&memory);
     let bytes = metrics.cache.bytes.clone();
@@ -205,5 +209,6 @@ fn rooms(
     let names = Names::new(&config.names, pool, tasks, metrics.names.clone());
     let names = names.map_err(ServerError::Config)?;
     let render = Render::new(config).map_err(ServerError::Config)?;
-    Ok(Gateway::new(config, (hosts, render), limit, (Arc::new(blocks), memory), names, recorder))
+    let (limit, blocks) = ((limit, denylist), (Arc::new(blocks), memory));
+    Ok(Gateway::new(config, (hosts, render), limit, blocks, names, recorder))
 }

@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use crate::accept::{Activity, Progress};
 use crate::blocks::PullError;
 use crate::render::TarError;
+use crate::upstream::Failure;
 
 mod record;
 
@@ -37,9 +38,27 @@ pub(crate) enum StreamError {
     /// An archive cannot go on.
     #[error(transparent)]
     Tar(TarError),
+    /// The answer has more bytes than any of its form may.
+    #[error("the answer has more bytes than any of its form may")]
+    TooLarge,
     /// The answer took longer than any answer may.
     #[error("the answer took longer than any answer may")]
     TooLong,
+}
+
+impl StreamError {
+    /// Whether the stream came to a block that is denied.
+    pub(crate) fn is_denied(&self) -> bool {
+        let pull = match self {
+            StreamError::Pull(pull) | StreamError::Tar(TarError::Pull(pull)) => pull,
+            StreamError::Listing(_)
+            | StreamError::Length
+            | StreamError::Tar(_)
+            | StreamError::TooLarge
+            | StreamError::TooLong => return false,
+        };
+        matches!(pull, PullError::Fetch(error) if error.failure == Failure::Blocked)
+    }
 }
 
 /// A body that is made while it is sent.

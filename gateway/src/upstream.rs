@@ -168,7 +168,7 @@ impl Learnt {
         if failure == Failure::NoProviders && self.unheard {
             failure = Failure::Unreachable;
         }
-        FetchError { cid, failure, state: self.state, nodes_tried: self.tried }
+        FetchError { state: self.state, nodes_tried: self.tried, ..FetchError::of(cid, failure) }
     }
 }
 

@@ -4,6 +4,8 @@
 
 #[path = "gateway/content.rs"]
 mod content;
+#[path = "gateway/denylist.rs"]
+mod denylist;
 #[path = "gateway/drain.rs"]
 mod drain;
 #[path = "gateway/fake.rs"]
@@ -12,9 +14,17 @@ mod fake;
 mod faults;
 #[path = "gateway/flight.rs"]
 mod flight;
+#[path = "gateway/forms.rs"]
+mod forms;
 #[path = "gateway/harness.rs"]
 mod harness;
 #[path = "gateway/hostile.rs"]
 mod hostile;
+#[path = "gateway/hosts.rs"]
+mod hosts;
+#[path = "gateway/names.rs"]
+mod names;
 #[path = "gateway/semantics.rs"]
 mod semantics;
+#[path = "gateway/web.rs"]
+mod web;

@@ -16,7 +16,7 @@ use ipfs::ipns::{Name, Record};
 use ipfs::path::ContentPath;
 use ipfs::redirects::{Redirects, TARGET_BYTES_MAX, merge_query};
 use ipfs::resolve::{Resolve, TerminalKind};
-use ipfs::trustless::{CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
+use ipfs::trustless::{ByteRange, CarOptions, DagScope, EntityBytes, Order, Retrieval, Wanted};
 use ipfs::unixfs::Meta;
 use ipfs::unixfs::listing::Listing;
 use ipfs::walk::{UNIXFS_DEPTH_MAX, Walk};
@@ -192,6 +192,13 @@ pub(crate) fn words(bytes: &[u8]) {
         for size in [0, 1, 1000, u64::MAX] {
             if let Ok(Range { start, end }) = range.within(size) {
                 assert!(start <= end && end <= size, "{text} of {size}: {start}..{end}");
+            }
+        }
+    }
+    if let Ok(Some(range)) = ByteRange::parse(text) {
+        for size in [0, 1, 1000, u64::MAX] {
+            if let Some(Range { start, end }) = range.within(size) {
+                assert!(start < end && end <= size, "{text} of {size}: {start}..{end}");
             }
         }
     }

@@ -7,9 +7,11 @@
 use std::fmt;
 use std::ops::Range;
 
+mod range;
 mod retrieval;
 mod wanted;
 
+pub use range::{ByteRange, RangeError};
 pub use retrieval::{Phase, Retrieval, RetrievalOutcome};
 pub use wanted::{Format, Wanted};
 

@@ -1,5 +1,5 @@
-//! What this node takes from its operator, on the admin listener: content in, copies made, peers
-//! shown and dialled.
+//! What this node takes from its operator, on the admin listener: content and IPNS records in, copies
+//! made, peers shown and dialled.
 //!
 //! Long work answers at once with lines of JSON: progress, and a last line that says `done` or
 //! `error`, so that whoever waits sees how far it is and cannot mistake a cut answer for success.
@@ -22,8 +22,11 @@ use telemetry::admin::{Body, Routes};
 use telemetry::{Drain, InFlight, Tasks};
 use tokio::sync::mpsc;
 
+mod names;
+
 use crate::blockstore::{Blockstore, StoreError};
 use crate::import::{self, ImportError, Kind};
+use crate::records::Records;
 use crate::retrieve::{FetchError, Retrieve};
 
 /// Lines of progress that wait for whoever reads them; further ones are not said.
@@ -36,11 +39,18 @@ pub struct Config {
     /// Longest time that the copy of one DAG may take. Default 6 h.
     #[serde(with = "telemetry::config::duration")]
     pub replicate_timeout: Duration,
+    /// Longest time for an IPNS record to come and be stored, or to be read. Default 30 s. Zero
+    /// refuses each.
+    #[serde(with = "telemetry::config::duration")]
+    pub record_timeout: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { replicate_timeout: Duration::from_secs(6 * 3600) }
+        Self {
+            replicate_timeout: Duration::from_secs(6 * 3600),
+            record_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -49,6 +59,7 @@ pub(crate) struct Admin {
     pub(crate) config: Config,
     pub(crate) import: import::Config,
     pub(crate) store: Blockstore,
+    pub(crate) records: Records,
     pub(crate) retrieve: Retrieve,
     pub(crate) tasks: Tasks,
     /// Imports and copies are in flight as requests are.
@@ -68,6 +79,8 @@ impl Routes for Admin {
             "POST /import (a CAR as application/vnd.ipld.car, or any bytes as one file; ?profile=)",
             "POST /replicate?root=CID",
             "GET /has?cid=CID",
+            "PUT /ipns/KEY (a signed IPNS record of at most 10 KiB)",
+            "GET /ipns/KEY",
             "GET /identity",
             "GET /peers",
             "POST /peers?address=MULTIADDR",
@@ -79,6 +92,9 @@ impl Routes for Admin {
 impl Admin {
     async fn route(self: Arc<Self>, request: Request<Incoming>) -> Option<Response<Body>> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        if let Some(name) = path.strip_prefix("/ipns/") {
+            return Some(self.name(name, request).await);
+        }
         Some(match (method, path.as_str()) {
             (Method::POST, "/import") => self.import(request),
             (Method::POST, "/replicate") => self.replicate(&request),

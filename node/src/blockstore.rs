@@ -34,6 +34,8 @@ pub use import::{Committed, Import};
 pub use metrics::{Metrics, Read, Write};
 pub use pool::{Pool, Unfinished};
 
+pub(crate) use error::is_full;
+
 use index::{Location, Table};
 use segment::Segments;
 use writer::{Command, Queued, Reply, Writer};

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{accept, admin, bitswap, blockstore, import, retrieve, serve, swarm};
+use crate::{accept, admin, bitswap, blockstore, import, records, retrieve, serve, swarm};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Folder of the node's identity. Default `.bifrost/node`.
+    /// Folder of the node's identity and of its IPNS records. Default `.bifrost/node`.
     pub dir: PathBuf,
     /// The public listener and its connections.
     pub http: accept::Config,
@@ -29,6 +29,8 @@ pub struct Config {
     pub retrieve: retrieve::Config,
     /// The blockstore.
     pub blockstore: blockstore::Config,
+    /// The IPNS records.
+    pub records: records::Config,
     /// The libp2p host.
     pub swarm: swarm::Config,
     /// The exchange of blocks.
@@ -66,6 +68,7 @@ impl Default for Config {
             import: import::Config::default(),
             retrieve: retrieve::Config::default(),
             blockstore: blockstore::Config::default(),
+            records: records::Config::default(),
             swarm: swarm::Config::default(),
             bitswap: bitswap::Config::default(),
             access: telemetry::access::Config::default(),

@@ -14,6 +14,8 @@ pub mod retrieve;
 
 pub mod blockstore;
 
+pub mod records;
+
 pub mod swarm;
 
 pub mod bitswap;

@@ -15,7 +15,7 @@ label! {
         NotModified = "not_modified",
         /// The request cannot be answered as it stands.
         ClientError = "client_error",
-        /// A verified parent has no such name.
+        /// A verified parent has no such name, or a key has no record.
         NotFound = "not_found",
         /// Only what is stored was asked for, and it is not.
         NotLocal = "not_local",
@@ -63,13 +63,15 @@ label! {
         Raw = "raw",
         /// A CAR.
         Car = "car",
+        /// The signed record of a name.
+        IpnsRecord = "ipns-record",
         /// Anything else: refusals and the node's own pages.
         Own = "own",
     }
 }
 
 label! {
-    /// Where the blocks of an answer came from.
+    /// Where the blocks, or the record, of an answer came from.
     pub enum Cache: "cache" {
         /// All from this node's store.
         Hit = "hit",

@@ -10,16 +10,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytesize::ByteSize;
-use http::{HeaderMap, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use ipfs::Cid;
-use ipfs::trustless::{DEADLINE_HEADER, Format, ROOT_HEADER};
+use ipfs::trustless::{DEADLINE_HEADER, ROOT_HEADER};
 use serde::{Deserialize, Serialize};
 use telemetry::Drain;
 use telemetry::access::AccessLog;
 use tracing::Instrument;
 
-use crate::outcome::{Form, Outcome};
+use crate::outcome::Outcome;
+use crate::records::Records;
 use crate::retrieve::{Asked, Retrieve};
 
 mod account;
@@ -27,12 +28,13 @@ mod asked;
 mod car;
 mod error;
 mod raw;
+mod record;
 
 pub use account::Metrics;
 pub use error::ServeError;
 
 use account::Account;
-use asked::Question;
+use asked::{NameQuestion, Proof, Question};
 
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, ServeError>;
@@ -70,6 +72,7 @@ impl Default for Config {
 pub(crate) struct Serve {
     pub(crate) config: Config,
     pub(crate) retrieve: Retrieve,
+    pub(crate) records: Records,
     pub(crate) drain: Drain,
     pub(crate) metrics: Metrics,
     pub(crate) log: AccessLog,
@@ -109,46 +112,77 @@ impl Serve {
         if request.uri().path() == "/version" {
             return Ok(error::version());
         }
+        if let Some(question) = NameQuestion::read(request)? {
+            account.asked_name(&question);
+            let deadline = self.deadline(request.headers());
+            return record::answer(self, &question, deadline, account).await;
+        }
         let question = Question::read(request)?;
         account.asked(&question);
         let asked = self.asked(request.headers(), &question);
-        match question.format {
-            Format::Raw => raw::answer(self, &question, &asked, account).await,
+        match question.proof {
+            Proof::Raw => raw::answer(self, &question, &asked, account).await,
             // Where the end of the connection is the end of the body, a cut would look whole.
-            Format::Car if request.version() < Version::HTTP_11 => Err(ServeError::Version),
-            Format::Car => car::answer(self, &question, &asked, account).await,
+            Proof::Car(_) if request.version() < Version::HTTP_11 => Err(ServeError::Version),
+            Proof::Car(options) => car::answer(self, &question, &options, &asked, account).await,
         }
     }
 
     /// What the retrieval is told about the request.
     fn asked(&self, headers: &HeaderMap, question: &Question) -> Asked {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let root: Option<Cid> = text(ROOT_HEADER).and_then(|root| Cid::parse(root).ok());
-        let patience = text(DEADLINE_HEADER)
+        let root = headers.get(ROOT_HEADER).and_then(|value| value.to_str().ok());
+        let root = root.and_then(|root| Cid::parse(root).ok());
+        Asked {
+            root: root.or(Some(question.path.root)),
+            deadline: self.deadline(headers),
+            local_only: question.local_only,
+        }
+    }
+
+    /// Until when there must be something to answer with.
+    fn deadline(&self, headers: &HeaderMap) -> Instant {
+        let patience = headers
+            .get(DEADLINE_HEADER)
+            .and_then(|value| value.to_str().ok())
             .and_then(|millis| millis.parse().ok())
             .map_or(self.config.first_block_timeout, Duration::from_millis)
             .min(self.config.first_block_timeout);
-        Asked {
-            root: root.or(Some(question.path.root)),
-            deadline: Instant::now() + patience,
-            local_only: question.local_only,
-        }
+        Instant::now() + patience
     }
 }
 
 /// Headers that every answer with content has.
-fn content_headers(headers: &mut HeaderMap, path: &str, roots: &[Cid]) {
-    let value = |text: &str| header::HeaderValue::from_str(text).ok();
-    let immutable = header::HeaderValue::from_static("public, max-age=29030400, immutable");
+fn content_headers(headers: &mut HeaderMap, question: &Question, roots: &[Cid]) {
+    let immutable = HeaderValue::from_static("public, max-age=29030400, immutable");
     headers.insert(header::CACHE_CONTROL, immutable);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));
-    if let Some(path) = value(path) {
+    let roots: Vec<String> = roots.iter().map(Cid::to_string).collect();
+    if let Ok(roots) = HeaderValue::from_str(&roots.join(",")) {
+        headers.insert("x-ipfs-roots", roots);
+    }
+    answer_headers(headers, &question.path.encoded(), question.is_negotiated, || {
+        match question.proof {
+            Proof::Raw => "format=raw".to_owned(),
+            Proof::Car(options) => options.query(),
+        }
+    });
+}
+
+/// Headers that every answer with something to prove has. `query` is what asks for the same without
+/// negotiation, and is told where there was one.
+fn answer_headers(
+    headers: &mut HeaderMap,
+    path: &str,
+    is_negotiated: bool,
+    query: impl FnOnce() -> String,
+) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    if let Ok(path) = HeaderValue::from_str(path) {
         headers.insert("x-ipfs-path", path);
     }
-    let roots: Vec<String> = roots.iter().map(Cid::to_string).collect();
-    if let Some(roots) = value(&roots.join(",")) {
-        headers.insert("x-ipfs-roots", roots);
+    if is_negotiated && let Ok(location) = HeaderValue::from_str(&format!("{path}?{}", query())) {
+        headers.insert(header::CONTENT_LOCATION, location);
     }
 }
 
@@ -161,15 +195,6 @@ fn is_match(headers: &HeaderMap, etag: &str) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|list| list.split(','))
         .any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == bare)
-}
-
-impl From<Format> for Form {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Raw => Form::Raw,
-            Format::Car => Form::Car,
-        }
-    }
 }
 
 /// What an answer that ended before its body means for the account.

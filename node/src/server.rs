@@ -18,6 +18,7 @@ use crate::accept::{self, Accept};
 use crate::admin::Admin;
 use crate::blockstore::{Blockstore, OpenError};
 use crate::config::Config;
+use crate::records::{self, Records};
 use crate::retrieve::Retrieve;
 use crate::serve::{self, Serve};
 use crate::swarm::identity::{self, IdentityError};
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The IPNS records cannot be opened.
+    #[error(transparent)]
+    Records(#[from] records::OpenError),
     /// There is no identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -94,6 +98,7 @@ impl Node {
             .map_err(|source| StartError::Folder { path: config.dir.clone(), source })?;
         let key = identity::load_or_create(&config.dir)?;
         let store = Blockstore::open(config.blockstore.clone(), &registry)?;
+        let records = Records::open(&config.dir, &config.records, &registry)?;
         let address = config.http.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -109,6 +114,7 @@ impl Node {
             config: config.calls.clone(),
             import: config.import.clone(),
             store: store.clone(),
+            records: records.clone(),
             retrieve: retrieve.clone(),
             tasks: tasks.clone(),
             drain: drain.clone(),
@@ -124,6 +130,7 @@ impl Node {
         let serve = Arc::new(Serve {
             config: config.serve.clone(),
             retrieve,
+            records,
             drain: drain.clone(),
             metrics: serve::Metrics::new(&registry),
             log: log.clone(),

@@ -189,7 +189,11 @@ pub(crate) async fn folder(
     Ok(root.cid)
 }
 
-fn endpoints(fleet: &Fleet) -> Result<Vec<Endpoint>, ClientError> {
+/// The admin listeners of a fleet's nodes.
+///
+/// # Errors
+/// [`ClientError::BadUrl`], when the fleet names none.
+pub(crate) fn endpoints(fleet: &Fleet) -> Result<Vec<Endpoint>, ClientError> {
     fleet.nodes.iter().map(|node| Endpoint::parse(&node.admin)).collect()
 }
 

@@ -10,9 +10,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, StatusCode, header};
 use http_body::Body;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use ipfs::trustless::CAR_TYPE;
 use serde_json::Value;
 use telemetry::{TaskHandle, Tasks};
 use tokio::net::TcpStream;
@@ -129,7 +130,8 @@ impl Client {
         Self { tasks, silence }
     }
 
-    /// Sends a request and waits for the head of its answer, however long the body takes to send.
+    /// Sends a CAR, if anything, and waits for the head of the answer, however long the body takes to
+    /// send.
     ///
     /// # Errors
     /// As the variants of [`ClientError`] say; [`ClientError::Status`] for any status but 2xx.
@@ -138,6 +140,21 @@ impl Client {
         to: &Endpoint,
         method: Method,
         target: &str,
+        body: B,
+    ) -> Result<Answer, ClientError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.exchange(to, method, target, CAR_TYPE, body).await
+    }
+
+    async fn exchange<B>(
+        &self,
+        to: &Endpoint,
+        method: Method,
+        target: &str,
+        kind: &'static str,
         body: B,
     ) -> Result<Answer, ClientError>
     where
@@ -157,7 +174,7 @@ impl Client {
             .method(method)
             .uri(target)
             .header(header::HOST, &to.authority)
-            .header(header::CONTENT_TYPE, "application/vnd.ipld.car")
+            .header(header::CONTENT_TYPE, kind)
             .body(body)
             .expect("the parts were checked before");
         let answer = sender.send_request(request).await.map_err(broken)?;
@@ -181,9 +198,32 @@ impl Client {
         target: &str,
     ) -> Result<Value, ClientError> {
         let answer = self.head(to, method, target).await?;
-        let text = self.text(to, answer).await?;
-        serde_json::from_str(&text)
-            .map_err(|_| ClientError::Garbled { url: to.url(), text: brief(&text) })
+        self.document(to, answer).await
+    }
+
+    /// Puts a small body of a media type, and takes the JSON document in the answer.
+    ///
+    /// # Errors
+    /// As [`Client::json`].
+    pub(crate) async fn put(
+        &self,
+        to: &Endpoint,
+        target: &str,
+        kind: &'static str,
+        body: Bytes,
+    ) -> Result<Value, ClientError> {
+        let sent = self.exchange(to, Method::PUT, target, kind, Full::new(body));
+        let answer = self.in_time(to, sent).await?;
+        self.document(to, answer).await
+    }
+
+    /// Gets the bytes of an answer that is not long.
+    ///
+    /// # Errors
+    /// As [`Client::head`], and [`ClientError::Garbled`] for one that is.
+    pub(crate) async fn bytes(&self, to: &Endpoint, target: &str) -> Result<Bytes, ClientError> {
+        let answer = self.head(to, Method::GET, target).await?;
+        self.whole(to, answer).await
     }
 
     /// Sends a request without a body whose head must come before the silence is too long.
@@ -196,7 +236,15 @@ impl Client {
         method: Method,
         target: &str,
     ) -> Result<Answer, ClientError> {
-        let sent = self.send(to, method, target, Empty::<Bytes>::new());
+        self.in_time(to, self.send(to, method, target, Empty::<Bytes>::new())).await
+    }
+
+    /// Waits for the head of an answer until the silence is too long.
+    async fn in_time(
+        &self,
+        to: &Endpoint,
+        sent: impl Future<Output = Result<Answer, ClientError>>,
+    ) -> Result<Answer, ClientError> {
         tokio::time::timeout(self.silence, sent)
             .await
             .map_err(|_| ClientError::Silent { url: to.url(), after: self.silence })?
@@ -222,7 +270,18 @@ impl Client {
         }
     }
 
-    async fn text(&self, to: &Endpoint, mut answer: Answer) -> Result<String, ClientError> {
+    async fn document(&self, to: &Endpoint, answer: Answer) -> Result<Value, ClientError> {
+        let text = self.text(to, answer).await?;
+        serde_json::from_str(&text)
+            .map_err(|_| ClientError::Garbled { url: to.url(), text: brief(&text) })
+    }
+
+    async fn text(&self, to: &Endpoint, answer: Answer) -> Result<String, ClientError> {
+        let whole = self.whole(to, answer).await?;
+        Ok(String::from_utf8_lossy(&whole).into_owned())
+    }
+
+    async fn whole(&self, to: &Endpoint, mut answer: Answer) -> Result<Bytes, ClientError> {
         let mut whole = Vec::new();
         while let Some(frame) = next_frame(&mut answer.body, self.silence, &to.url()).await? {
             whole.extend_from_slice(&frame);
@@ -231,7 +290,7 @@ impl Client {
                 return Err(ClientError::Garbled { url: to.url(), text });
             }
         }
-        Ok(String::from_utf8_lossy(&whole).into_owned())
+        Ok(whole.into())
     }
 }
 

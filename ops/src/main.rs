@@ -5,6 +5,7 @@
 mod add;
 mod client;
 mod fleet;
+mod ipns;
 mod output;
 mod site;
 mod up;
@@ -35,6 +36,8 @@ enum Command {
     Up(up::UpArgs),
     /// Add files, folders and .car archives to a node, and print their CIDs.
     Add(add::AddArgs),
+    /// Make, store and show the signed records of IPNS names.
+    Ipns(ipns::IpnsArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -68,6 +71,10 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Add(args) => match add::run(args, &tasks).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Ipns(args) => match ipns::run(args, &tasks).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },

@@ -21,7 +21,9 @@ fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Asked, AskEr
 fn content(uri: &str, headers: &[(&str, &str)]) -> Box<Content> {
     match ask("GET", uri, headers).expect("a valid request") {
         Asked::Content(content) => content,
-        Asked::Redirect(_) | Asked::Own(_) | Asked::Options => panic!("{uri} is content"),
+        Asked::Redirect(_) | Asked::Own(_) | Asked::Options | Asked::Tunnel => {
+            panic!("{uri} is content")
+        }
     }
 }
 

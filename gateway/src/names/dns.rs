@@ -29,7 +29,7 @@ enum Way {
     /// The resolver of the system, or a server by UDP and TCP.
     Plain(Box<TokioResolver>),
     /// A server by HTTPS.
-    Https(Https),
+    Https(Box<Https>),
 }
 
 /// The resolvers, the longest suffix first.
@@ -84,7 +84,9 @@ impl Dns {
                         let address = address.parse().map_err(|_| wrong("no address and port"))?;
                         Way::Plain(Box::new(server(address, config).map_err(|why| wrong(&why))?))
                     }
-                    None => Way::Https(Https::new(url, tasks).map_err(|why| wrong(&why))?),
+                    None => {
+                        Way::Https(Box::new(Https::new(url, tasks).map_err(|why| wrong(&why))?))
+                    }
                 },
             };
             ways.push((suffix, way));

@@ -4,6 +4,7 @@
 //! not whole.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -13,12 +14,15 @@ use ipfs::trustless::CarOptions;
 use ipfs::walk::Walk;
 use ipfs::{Block, Cid, Codec, car};
 
-use super::{RenderError, Rendered, disposition, not_modified, plain, rendered};
+use super::{Config, RenderError, Rendered, bounded, disposition, not_modified, plain, rendered};
 use crate::blocks::{Pull, PullError, Reader};
 use crate::classify::Content as Ask;
 use crate::resolve::Plan;
 use crate::stream::{Content, Pieces, StreamError};
 use crate::upstream::FetchError;
+
+/// How much of a CAR is gathered before the headers leave, if it is at hand.
+const FIRST_BYTES: usize = 64 * 1024;
 
 /// Answers with a CAR.
 pub(super) async fn response(
@@ -26,6 +30,7 @@ pub(super) async fn response(
     ask: &Ask,
     reader: Reader,
     options: CarOptions,
+    config: &Config,
 ) -> Result<Rendered, RenderError> {
     let etag = etag(plan, &options);
     if let Some(response) = not_modified(ask, &etag) {
@@ -41,8 +46,9 @@ pub(super) async fn response(
     pull.begin_streaming();
     // The way may have more blocks than one request may hold, so they come one by one as well.
     let way = plan.way.clone().into_iter();
-    let pieces = CarPieces { reader, way, pending: None, terminal, pull, queue };
-    let content = Content::Pieces(Box::new(pieces));
+    let mut pieces = CarPieces { reader, way, pending: None, terminal, pull, queue };
+    pieces.gather().await?;
+    let content = Content::Pieces(bounded(Box::new(pieces), config));
     let mut response = rendered(ask, StatusCode::OK, etag, content);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, plain(&options.content_type()));
@@ -86,6 +92,23 @@ struct CarPieces {
 }
 
 impl CarPieces {
+    /// Takes the first blocks that are at hand, so that what can be refused without waiting is
+    /// refused before the headers leave.
+    async fn gather(&mut self) -> Result<(), PullError> {
+        let mut bytes = 0;
+        while bytes < FIRST_BYTES {
+            let polled = poll_fn(|cx| match self.poll_block(cx) {
+                Poll::Ready(block) => Poll::Ready(Some(block)),
+                Poll::Pending => Poll::Ready(None),
+            });
+            let Some(Some(block)) = polled.await else { break };
+            let block = block?;
+            bytes += block.data().len();
+            enqueue(&mut self.queue, block);
+        }
+        Ok(())
+    }
+
     /// The next block, first of the way, then of the DAG below it.
     fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Block, PullError>>> {
         loop {

@@ -4,11 +4,13 @@ use std::ops::Range;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ipfs::walk::Walk;
 use ipfs::{Cid, Codec};
 
-use super::{RenderError, Rendered, disposition, length, media, not_modified, plain, rendered};
+use super::{
+    Config, RenderError, Rendered, disposition, length, media, not_modified, plain, rendered,
+};
 use crate::blocks::{Pull, Reader};
 use crate::classify::Content as Ask;
 use crate::resolve::Plan;
@@ -19,13 +21,21 @@ pub(super) async fn response(
     plan: &Plan,
     ask: &Ask,
     reader: Reader,
-    cid: Cid,
-    size: u64,
+    (cid, size): (Cid, u64),
+    config: &Config,
 ) -> Result<Rendered, RenderError> {
+    let limit = config.file_bytes_max.as_u64();
+    if limit > 0 && size > limit {
+        return Err(RenderError::TooLarge { cid, size, limit });
+    }
     if let Some(response) = not_modified(ask, &plan.etag) {
         return Ok(response);
     }
     let range = wanted_range(plan, ask, size)?;
+    let limit = config.range_file_bytes_max.as_u64();
+    if range.is_some() && limit > 0 && size > limit {
+        return Err(RenderError::TooLargeForRanges { cid, size, limit });
+    }
     let bytes = range.clone().unwrap_or(0..size);
     let named = ask.filename.as_deref().or(plan.name.as_deref()).and_then(media::by_name);
     let known = named.or_else(|| plan.content_type.get().cloned());
@@ -48,12 +58,21 @@ pub(super) async fn response(
         let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
         headers.insert(header::CONTENT_RANGE, plain(&text));
     }
-    if ask.filename.is_some() || ask.download {
+    // A name in the query must not turn any bytes into a page of an origin that others share.
+    let save = ask.download || (ask.filename.is_some() && !ask.is_isolated() && is_active(headers));
+    if ask.filename.is_some() || save {
         let cid = plan.terminal.to_string();
         let name = ask.filename.as_deref().or(plan.name.as_deref()).unwrap_or(&cid);
-        headers.insert(header::CONTENT_DISPOSITION, disposition::of(name, ask.download));
+        headers.insert(header::CONTENT_DISPOSITION, disposition::of(name, save));
     }
     Ok(response)
+}
+
+/// Whether a browser would run what is in a file of this type.
+fn is_active(headers: &HeaderMap) -> bool {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    let media = media.and_then(|media| media.split(';').next()).unwrap_or("");
+    media.ends_with("html") || media.ends_with("+xml") || media.ends_with("/xml")
 }
 
 /// The range that is to be answered, if one is.

@@ -22,6 +22,8 @@ pub(crate) use own::options;
 use own::Bodies;
 use templates::Templates;
 
+use crate::denylist::Denied;
+
 /// What our own pages may do: show themselves.
 pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
@@ -36,6 +38,13 @@ pub(crate) struct Blocked<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Whether the law wants it (451) rather than the operator (410).
     pub(crate) legal: bool,
+}
+
+impl<'a> Blocked<'a> {
+    /// What a page tells of the word of a list.
+    pub(crate) fn by(denied: &'a Denied) -> Self {
+        Self { list: &denied.list, reason: denied.reason.as_deref(), legal: denied.legal }
+    }
 }
 
 /// How pages look, and what they say of whoever runs this gateway.

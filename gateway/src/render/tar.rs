@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use ipfs::trustless::Format;
 
-use super::{Config, RenderError, Rendered, disposition, not_modified, plain, rendered};
+use super::{Config, RenderError, Rendered, bounded, disposition, not_modified, plain, rendered};
 use crate::blocks::{PullError, Reader};
 use crate::classify::Content as Ask;
 use crate::resolve::Plan;
@@ -68,7 +68,7 @@ pub(super) async fn response(
     plan: &Plan,
     ask: &Ask,
     reader: Reader,
-    _: &Config,
+    config: &Config,
 ) -> Result<Rendered, RenderError> {
     // Weak: another release may write other headers.
     let etag = plain(&format!("W/\"{}.x-tar\"", plan.terminal));
@@ -91,7 +91,8 @@ pub(super) async fn response(
     archive.begin_streaming();
     let archive = (!is_whole).then_some(archive);
     let pieces = TarPieces { queue, archive, pending: None };
-    let mut response = rendered(ask, StatusCode::OK, etag, Content::Pieces(Box::new(pieces)));
+    let content = Content::Pieces(bounded(Box::new(pieces), config));
+    let mut response = rendered(ask, StatusCode::OK, etag, content);
     let headers = response.headers_mut();
     let media = HeaderValue::from_static(Format::Tar.media_type());
     headers.insert(header::CONTENT_TYPE, media);

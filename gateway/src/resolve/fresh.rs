@@ -71,7 +71,8 @@ mod tests {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(before));
         let ttl = ttl.map(Duration::from_secs);
         let age = Duration::from_secs(90);
-        Fresh::Named(Resolved { path: String::new(), ttl, age, stale }).mark(&mut headers);
+        Fresh::Named(Resolved { path: String::new(), ttl, age, stale, through: Vec::new() })
+            .mark(&mut headers);
         headers
     }
 

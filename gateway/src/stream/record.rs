@@ -132,7 +132,8 @@ impl Record {
 
     pub(super) fn failed(&mut self, error: &StreamError) {
         self.complete = true;
-        self.outcome = Outcome::Truncated;
+        let denied = error.is_denied();
+        self.outcome = if denied { Outcome::Blocked } else { Outcome::Truncated };
         warn!(
             request_id = self.asker.request_id.to_str().unwrap_or("-"),
             path = self.uri.path(),

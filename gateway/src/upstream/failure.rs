@@ -1,7 +1,11 @@
 //! Why a block could not be had from any node.
 
+use std::sync::Arc;
+
 use ipfs::Cid;
 use ipfs::trustless::Retrieval;
+
+use crate::denylist::Denied;
 
 /// What kept a node from giving a block. Later ones tell more: of several, the last in this order
 /// is told.
@@ -23,7 +27,7 @@ pub(crate) enum Failure {
     BadBytes,
     /// The content is malformed below a correct hash.
     BadContent,
-    /// The node's operator has blocked it.
+    /// A list of this gateway denies it, or the node's operator has blocked it.
     Blocked,
 }
 
@@ -61,7 +65,7 @@ impl Failure {
             Failure::Unreachable => "providers did not deliver",
             Failure::BadBytes => "nodes gave bytes that are not the block",
             Failure::BadContent => "malformed content",
-            Failure::Blocked => "blocked by the node",
+            Failure::Blocked => "blocked",
         }
     }
 }
@@ -78,4 +82,18 @@ pub(crate) struct FetchError {
     pub(crate) state: Option<Retrieval>,
     /// How many requests were sent to nodes.
     pub(crate) nodes_tried: u8,
+    /// The list that denies it, if one of this gateway's does.
+    pub(crate) denied: Option<Arc<Denied>>,
+}
+
+impl FetchError {
+    /// A failure that no node has a part in.
+    pub(crate) fn of(cid: Cid, failure: Failure) -> Self {
+        Self { cid, failure, state: None, nodes_tried: 0, denied: None }
+    }
+
+    /// A block that a list of this gateway denies.
+    pub(crate) fn denied(cid: Cid, denied: Denied) -> Self {
+        Self { denied: Some(Arc::new(denied)), ..Self::of(cid, Failure::Blocked) }
+    }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Manner {
 
 struct State {
     blocks: Mutex<HashMap<Multihash, Block>>,
+    /// IPNS records by name.
+    records: Mutex<HashMap<String, Bytes>>,
     manner: Mutex<Manner>,
     requests: AtomicUsize,
     asked: Mutex<HashMap<String, usize>>,
@@ -71,6 +73,7 @@ impl FakeNode {
     pub(crate) async fn start(trees: &[&Tree]) -> Self {
         let state = Arc::new(State {
             blocks: Mutex::default(),
+            records: Mutex::default(),
             manner: Mutex::new(Manner::Well),
             requests: AtomicUsize::new(0),
             asked: Mutex::default(),
@@ -96,6 +99,11 @@ impl FakeNode {
         }
     }
 
+    /// Gives it the record of a name, in the place of the one before.
+    pub(crate) fn publish(&self, name: &str, record: Bytes) {
+        self.state.records.lock().insert(name.to_owned(), record);
+    }
+
     /// Takes a block away.
     pub(crate) fn lose(&self, cid: &Cid) {
         self.state.blocks.lock().remove(cid.multihash());
@@ -114,6 +122,11 @@ impl FakeNode {
     /// How many requests it is answering.
     pub(crate) fn open(&self) -> usize {
         self.state.open.load(SeqCst)
+    }
+
+    /// How many requests it got for the record of a name.
+    pub(crate) fn asked_for_name(&self, name: &str) -> usize {
+        self.state.asked.lock().get(name).copied().unwrap_or(0)
     }
 
     /// How many requests it got for a block.
@@ -174,6 +187,10 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Body>
     let open = Open(Arc::clone(&state));
     state.requests.fetch_add(1, SeqCst);
     *state.headers.lock() = request.headers().clone();
+    if let Some(name) = request.uri().path().strip_prefix("/ipns/") {
+        *state.asked.lock().entry(name.to_owned()).or_insert(0) += 1;
+        return record(&state, name).await;
+    }
     let text = request.uri().path().trim_start_matches("/ipfs/").to_owned();
     *state.asked.lock().entry(text.clone()).or_insert(0) += 1;
     let cid = Cid::parse(&text).expect("the gateway asks for CIDs");
@@ -210,6 +227,26 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Body>
     match block {
         Some(block) => Response::new(full(block.into_data())),
         None => missing(only_if_cached),
+    }
+}
+
+/// Answers for the record of a name, in the manner of the node.
+async fn record(state: &State, name: &str) -> Response<Body> {
+    let record = state.records.lock().get(name).cloned();
+    let manner = state.manner.lock().clone();
+    match (manner, record) {
+        (Manner::Silent, _) => std::future::pending().await,
+        (Manner::Status(status, _), _) => {
+            let mut response = Response::new(full(Bytes::new()));
+            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            response
+        }
+        (manner, Some(record)) => badly(&manner, record),
+        (_, None) => {
+            let mut response = Response::new(full(Bytes::new()));
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
     }
 }
 

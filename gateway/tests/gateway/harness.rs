@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway::config::{Config, NodeConfig, Protocol};
-use gateway::server::{Server, Surroundings};
+use gateway::server::{Server, ServerError, Surroundings};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -67,6 +67,11 @@ pub(crate) fn config(nodes: &[&FakeNode]) -> Config {
 
 impl Gateway {
     pub(crate) async fn start(config: Config) -> Self {
+        Self::try_start(config).await.expect("the gateway starts")
+    }
+
+    /// As [`Gateway::start`], for configurations that may be refused.
+    pub(crate) async fn try_start(config: Config) -> Result<Self, ServerError> {
         let (tasks, registry) = (Tasks::new(), Registry::new());
         let around = Surroundings {
             tasks: tasks.clone(),
@@ -74,10 +79,10 @@ impl Gateway {
             registry: registry.clone(),
             access: AccessLog::off(),
         };
-        let server = Server::start(config, around).await.expect("the gateway starts");
+        let server = Server::start(config, around).await?;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let h2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
-        Self { server, registry, tasks, client, h2 }
+        Ok(Self { server, registry, tasks, client, h2 })
     }
 
     /// A gateway in front of nodes, with the tests' defaults.
@@ -134,6 +139,17 @@ impl Gateway {
             is_name && line.contains(labels)
         });
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// Waits until a metric has grown to this value, for at most two seconds.
+    pub(crate) async fn metric_at_least(&self, name: &str, value: u64) {
+        for _ in 0..200 {
+            if self.metric(name, "") >= value {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} is {}, less than {value}", self.metric(name, ""));
     }
 
     /// Waits until a metric has this value, for at most two seconds.

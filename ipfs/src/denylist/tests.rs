@@ -1,3 +1,5 @@
+//! Claims about lists.
+
 use proptest::prelude::*;
 use sha2::Digest;
 

@@ -1,3 +1,5 @@
+//! Claims about what domains lead to.
+
 use multibase::Base;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Claims about the rules of websites.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -72,7 +72,7 @@ impl StoreError {
 }
 
 /// Whether there was no room: on the disk, in the quota or in a file.
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

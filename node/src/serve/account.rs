@@ -23,7 +23,7 @@ use tracing::{Span, debug_span};
 
 use crate::outcome::{Cache, Form, Outcome};
 use crate::retrieve::{Fetched, Source};
-use crate::serve::asked::Question;
+use crate::serve::asked::{NameQuestion, Proof, Question};
 use crate::serve::{Body, Serve, ServeError, outcome_of};
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -173,8 +173,23 @@ impl Account {
     /// Notes what is asked for.
     pub(super) fn asked(&self, question: &Question) {
         let mut facts = self.facts.lock();
-        facts.form = question.format.into();
+        facts.form = match question.proof {
+            Proof::Raw => Form::Raw,
+            Proof::Car(_) => Form::Car,
+        };
         facts.root = Some(question.path.root.to_string());
+    }
+
+    /// Notes that the record of a name is asked for, which is then logged in its one spelling.
+    pub(super) fn asked_name(&self, question: &NameQuestion) {
+        let mut facts = self.facts.lock();
+        facts.form = Form::IpnsRecord;
+        facts.root = Some(question.name.to_string());
+    }
+
+    /// Notes that the record is there; none comes from elsewhere.
+    pub(super) fn found_record(&self) {
+        self.facts.lock().cache = Cache::Hit;
     }
 
     /// Notes a block of the answer.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use ipfs::resolve::Resolve;
@@ -29,6 +29,7 @@ use crate::serve::{Body, Serve, ServeError, content_headers, is_match};
 pub(super) async fn answer(
     serve: &Arc<Serve>,
     question: &Question,
+    options: &CarOptions,
     asked: &Asked,
     account: &Account,
 ) -> Result<Response<Body>, ServeError> {
@@ -48,16 +49,17 @@ pub(super) async fn answer(
     let (terminal, roots) = terminal;
     path_blocks.pop();
     let root = *terminal.cid();
-    let etag = etag(question, &root);
+    let etag = etag(question, options, &root);
     let mut response = Response::new(Body::default());
-    headers(response.headers_mut(), question, &roots, &etag);
+    content_headers(response.headers_mut(), question, &roots);
+    headers(response.headers_mut(), question, options, &etag);
     account.cache_status(response.headers_mut());
     if is_match(account.request_headers(), &etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.extensions_mut().insert(Outcome::NotModified);
         return Ok(response);
     }
-    let mut walk = Walk::new(&root, &question.car);
+    let mut walk = Walk::new(&root, options);
     let first = walk.feed(terminal)?;
     let mut ready = VecDeque::from([Bytes::from(car::header(&[root]))]);
     for block in path_blocks.iter().filter(|block| block.cid() != first.block.cid()) {
@@ -76,15 +78,14 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-fn headers(fields: &mut header::HeaderMap, question: &Question, roots: &[Cid], etag: &str) {
-    content_headers(fields, &question.path.encoded(), roots);
+fn headers(fields: &mut HeaderMap, question: &Question, options: &CarOptions, etag: &str) {
     let name = question.filename.clone().unwrap_or_else(|| match question.path.file_name() {
         Some(name) => format!("{}_{name}.car", question.path.root),
         None => format!("{}.car", question.path.root),
     });
     let values = [
         (header::ETAG, etag.to_owned()),
-        (header::CONTENT_TYPE, question.car.content_type()),
+        (header::CONTENT_TYPE, options.content_type()),
         (header::CONTENT_DISPOSITION, attachment(&name)),
         (header::ACCEPT_RANGES, "none".to_owned()),
     ];
@@ -96,8 +97,8 @@ fn headers(fields: &mut header::HeaderMap, question: &Question, roots: &[Cid], e
 }
 
 /// A weak tag over all that decides the bytes of a CAR.
-fn etag(question: &Question, root: &Cid) -> String {
-    let CarOptions { scope, bytes, order, dups } = question.car;
+fn etag(question: &Question, options: &CarOptions, root: &Cid) -> String {
+    let CarOptions { scope, bytes, order, dups } = *options;
     let mut hasher = DefaultHasher::new();
     (question.path.encoded(), scope, bytes, order, dups).hash(&mut hasher);
     format!("W/\"{root}.car.{:x}\"", hasher.finish())

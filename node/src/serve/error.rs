@@ -8,20 +8,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use ipfs::ipns::{Name, NameError};
 use ipfs::path::PathError;
 use ipfs::resolve::ResolveError;
 use ipfs::trustless::{Phase, RETRIEVAL_HEADER, Retrieval, RetrievalOutcome, TrustlessError};
 use ipfs::walk::WalkError;
 
 use crate::outcome::Outcome;
+use crate::records::RecordsError;
 use crate::retrieve::{FetchError, RetrieveError};
 use crate::serve::Body;
 
 /// Why there is no content for an answer, or no more of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The path is not below `/ipfs/`.
-    #[error("nothing is here: ask for /ipfs/{{cid}}?format=raw or ?format=car")]
+    /// The path is not below `/ipfs/` or `/ipns/`.
+    #[error(
+        "nothing is here: ask for /ipfs/{{cid}}?format=raw or ?format=car, or for /ipns/{{key}}?format=ipns-record"
+    )]
     NotContent,
     /// A bad path or CID.
     #[error(transparent)]
@@ -32,6 +36,24 @@ pub enum ServeError {
     /// Neither the query nor `Accept` names a trustless format.
     #[error("this node gives verifiable answers only: ask with ?format=raw or ?format=car")]
     NoFormat,
+    /// A name in another form than that of its record.
+    #[error("this node gives the signed records of names only: ask with ?format=ipns-record")]
+    NoNameFormat,
+    /// A name that is no key, and so has no record.
+    #[error("only keys have records: {0}")]
+    Name(NameError),
+    /// A path below a name.
+    #[error("a record is of a name alone: ask for /ipns/{{key}}?format=ipns-record")]
+    BelowName,
+    /// A name without a valid record.
+    #[error("no valid record of {0} is stored on this node")]
+    NoRecord(Name),
+    /// The store of records was slow.
+    #[error("the record could not be read in time")]
+    RecordLate,
+    /// The store of records failed.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
     /// Path and query are too long.
     #[error("the path is longer than 8 KiB")]
     UriTooLong,
@@ -72,8 +94,16 @@ impl ServeError {
     /// The outcome of a request that ends with this error before its headers.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
-            ServeError::NotContent => Outcome::NotFound,
+            ServeError::NotContent | ServeError::NoRecord(_) => Outcome::NotFound,
+            ServeError::RecordLate => Outcome::Timeout,
+            ServeError::Records(RecordsError::Closed) => Outcome::Overload,
+            ServeError::Records(RecordsError::DiskFull | RecordsError::Database(_)) => {
+                Outcome::Internal
+            }
             ServeError::Path(_)
+            | ServeError::Name(_)
+            | ServeError::BelowName
+            | ServeError::NoNameFormat
             | ServeError::Parameter(_)
             | ServeError::NoFormat
             | ServeError::UriTooLong
@@ -100,7 +130,7 @@ impl ServeError {
 
     fn status(&self) -> StatusCode {
         match self {
-            ServeError::NoFormat => StatusCode::NOT_ACCEPTABLE,
+            ServeError::NoFormat | ServeError::NoNameFormat => StatusCode::NOT_ACCEPTABLE,
             ServeError::UriTooLong => StatusCode::URI_TOO_LONG,
             ServeError::Method => StatusCode::METHOD_NOT_ALLOWED,
             ServeError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
@@ -110,6 +140,11 @@ impl ServeError {
             }
             ServeError::NotContent
             | ServeError::Path(_)
+            | ServeError::Name(_)
+            | ServeError::BelowName
+            | ServeError::NoRecord(_)
+            | ServeError::RecordLate
+            | ServeError::Records(_)
             | ServeError::Parameter(_)
             | ServeError::Resolve(_)
             | ServeError::Walk(_)

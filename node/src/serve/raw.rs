@@ -53,7 +53,7 @@ fn respond(
     let headers = account.request_headers();
     let size = block.data().len();
     let mut response = Response::new(Body::default());
-    content_headers(response.headers_mut(), &question.path.encoded(), roots);
+    content_headers(response.headers_mut(), question, roots);
     account.cache_status(response.headers_mut());
     let fields = response.headers_mut();
     if let Ok(etag) = HeaderValue::from_str(&etag) {

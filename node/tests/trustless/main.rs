@@ -1,5 +1,6 @@
 //! One node over real sockets: content goes in by the admin listener and comes out as proofs.
 
+mod names;
 mod world;
 
 use bytes::Bytes;
@@ -323,4 +324,55 @@ async fn car_without_its_root_is_refused_whole() {
     let done = world.import("application/vnd.ipld.car", lacking).await;
     assert!(done["error"].as_str().is_some_and(|text| text.contains("its root")), "{done}");
     assert_eq!(world.stored_blocks().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_of_a_car_are_read_from_the_query_and_from_accept() {
+    let world = World::start().await;
+    // Three leaves, of which the first two are the same block.
+    let leaf = file(262_144);
+    let content = [&leaf[..], &leaf[..], b"end"].concat();
+    let (root, archive) = archive(&content);
+    world.import("application/vnd.ipld.car", archive).await;
+    let plain = ("order=dfs; dups=n", 3);
+    let cases = [
+        ("", "", plain),
+        ("car-dups=y", "", ("order=dfs; dups=y", 4)),
+        ("", "; version=1; order=dfs; dups=y", ("order=dfs; dups=y", 4)),
+        ("car-dups=n&car-order=dfs", "; order=unk; dups=y", plain),
+        ("car-version=1&car-order=unk", "", plain),
+        ("dag-scope=block", "", ("order=dfs; dups=n", 1)),
+        ("dag-scope=entity", "", plain),
+        ("dag-scope=entity&entity-bytes=0:9", "", ("order=dfs; dups=n", 2)),
+        ("entity-bytes=-3:*", "", ("order=dfs; dups=n", 2)),
+        ("entity-bytes=-9999999:-4", "", ("order=dfs; dups=n", 2)),
+    ];
+    for (query, parameters, (kind, blocks)) in cases {
+        let accept = format!("application/vnd.ipld.car{parameters}");
+        let path = format!("/ipfs/{root}?{query}");
+        let car = world.ask(Method::GET, &path, &[("accept", &accept)]).await;
+        let shown = format!("{query} {parameters}");
+        assert_eq!(car.status, StatusCode::OK, "{shown}");
+        let expected = format!("application/vnd.ipld.car; version=1; {kind}");
+        assert_eq!(car.header("content-type"), Some(expected.as_str()), "{shown}");
+        assert_eq!(read_car(&car.body).len(), blocks, "{shown}");
+        let location = car.header("content-location").expect("Accept chose the form");
+        let same = world.get(location).await;
+        assert_eq!(same.body, car.body, "{shown}");
+        assert_eq!(same.header("content-location"), None, "{shown}");
+        assert_eq!(same.header("vary"), Some("Accept"), "{shown}");
+    }
+    for query in [
+        "car-version=2",
+        "car-order=dsf",
+        "car-dups=maybe",
+        "entity-bytes=1",
+        "entity-bytes=999999999:*",
+    ] {
+        let refused = world.get(&format!("/ipfs/{root}?format=car&{query}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+    let head = world.ask(Method::HEAD, &format!("/ipfs/{root}?format=car"), &[]).await;
+    assert_eq!((head.status, head.header("content-length")), (StatusCode::OK, None));
+    world.stop().await;
 }

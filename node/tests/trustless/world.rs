@@ -87,6 +87,13 @@ impl World {
         serde_json::from_str(text.lines().last().expect("a line")).expect("JSON")
     }
 
+    /// Asks the admin listener.
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: Vec<u8>) -> Answer {
+        let uri = format!("http://{}{path}", self.node.admin);
+        let request = Request::builder().method(method).uri(uri).body(Full::from(body));
+        self.send(request.expect("a request")).await
+    }
+
     pub(crate) async fn stored_blocks(&self) -> u64 {
         let request = Request::get(format!("http://{}/store", self.node.admin));
         let answer = self.send(request.body(Full::default()).expect("a request")).await;

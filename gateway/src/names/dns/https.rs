@@ -1,21 +1,14 @@
 //! DNS over HTTPS (RFC 8484): one question, posted as a message, one message for an answer.
-//!
-//! No redirect is followed and no proxy of the environment is used, so that a name is asked of the
-//! server that is configured and of nobody else.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, Record, RecordType};
 use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioTimer;
 use telemetry::Tasks;
 
-use crate::accept::TaskExecutor;
+use crate::outbound::{self, Client};
 
 /// Media type of a message.
 const MESSAGE: HeaderValue = HeaderValue::from_static("application/dns-message");
@@ -24,7 +17,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// A server.
 pub(super) struct Https {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client,
     uri: Uri,
 }
 
@@ -34,22 +27,8 @@ impl Https {
     /// # Errors
     /// A text that says what is wrong with the URL.
     pub(super) fn new(url: &str, tasks: &Tasks) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|_| "not a URL, `system` or `udp://address`")?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(_)) => {}
-            (Some("http"), Some(host)) if is_loopback(host) => {}
-            _ => return Err("must be https, or http on a loopback address".to_owned()),
-        }
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-            .map_err(|error| error.to_string())?
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .build();
-        let mut client = Client::builder(TaskExecutor::new(tasks.clone(), "DNS connection"));
-        client.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_max_idle_per_host(4);
-        Ok(Self { client: client.build(connector), uri })
+        let uri = outbound::server(url)?;
+        Ok(Self { client: outbound::client(tasks, "DNS connection")?, uri })
     }
 
     /// The answers to a question for TXT records.
@@ -85,14 +64,11 @@ impl Https {
             bytes.extend_from_slice(&data);
         }
         let answer = Message::from_vec(&bytes).map_err(|error| error.to_string())?;
-        match answer.metadata.response_code {
-            ResponseCode::NoError | ResponseCode::NXDomain => Ok(answer.answers),
-            code => Err(format!("the server answered {code}")),
+        let code = answer.metadata.response_code;
+        if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+            Ok(answer.answers)
+        } else {
+            Err(format!("the server answered {code}"))
         }
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_matches(['[', ']']);
-    host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }

@@ -121,7 +121,7 @@ impl Policy {
 }
 
 fn limits(config: &Config) -> Vec<Limit> {
-    let (limit, accept, server) = (&config.limit, &config.accept, &config.server);
+    let Config { limit, accept, server, render, .. } = config;
     let count = |count: usize| Amount::Count(count as u64);
     let bytes = |bytes: usize| Amount::Bytes(bytes as u64);
     let rate = Amount::BytesPerSecond(accept.write_rate_min.as_u64()).unless_zero();
@@ -175,7 +175,22 @@ fn limits(config: &Config) -> Vec<Limit> {
         (
             "listing_entries_max",
             "Entries of a folder on one page",
-            count(config.render.listing_entries_max),
+            count(render.listing_entries_max),
+        ),
+        (
+            "range_file_bytes_max",
+            "Largest file of which ranges are served",
+            Amount::Bytes(render.range_file_bytes_max.as_u64()).unless_zero(),
+        ),
+        (
+            "file_bytes_max",
+            "Largest file that is served as a file; blocks and CARs of it are served",
+            Amount::Bytes(render.file_bytes_max.as_u64()).unless_zero(),
+        ),
+        (
+            "stream_bytes_max",
+            "Most bytes of one CAR or TAR",
+            Amount::Bytes(render.stream_bytes_max.as_u64()).unless_zero(),
         ),
     ];
     rows.map(|(name, says, amount)| Limit { says, text: amount.text(), name, amount }).into()

@@ -117,7 +117,7 @@ fn blocked(status: StatusCode) -> Words {
             "the law, as this gateway's operator was told of it",
         )
     } else {
-        ("Blocked", "This content is blocked here.", "the policy of this gateway")
+        ("Blocked", "This content is not served here.", "the policy of this gateway")
     };
     let steps = &["Write to the operator if you think that this is a mistake."];
     Words { title, what, side, steps }
@@ -184,11 +184,8 @@ fn refused(status: StatusCode) -> Words {
             "The request's header is larger than this gateway reads.",
             &["Send fewer or smaller header fields.", "Delete the cookies of this host."],
         ),
-        501 => (
-            "Not supported",
-            "This gateway cannot follow a path into content of this kind.",
-            &["Use ?format=raw or ?format=car on what the path begins with."],
-        ),
+        // Only the cause can tell what: a path into content of some kind, a range of a large file.
+        501 => ("Not supported", "", &["Use ?format=raw or ?format=car."]),
         505 => (
             "HTTP version too old",
             "This answer cannot be sent so that a client of this version sees whether it is whole.",

@@ -1,0 +1,181 @@
+//! A list on a server: read whole once, then what was appended, by ranges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use ipfs::denylist::{Feed, List};
+use telemetry::Tasks;
+use tokio::time::{Instant, timeout_at};
+
+use super::Config;
+use crate::outbound::{self, Client};
+
+/// A list on a server.
+pub(super) struct Remote {
+    client: Client,
+    uri: Uri,
+    timeout: Duration,
+    reread: Duration,
+    bytes_max: u64,
+    list: Option<Arc<List>>,
+    /// How many bytes were read.
+    bytes: u64,
+    /// Whether the last line that was read had its end.
+    ends_well: bool,
+    whole_at: Instant,
+}
+
+impl Remote {
+    pub(super) fn new(url: &str, config: &Config, tasks: &Tasks) -> Result<Self, String> {
+        Ok(Self {
+            client: outbound::client(tasks, "denylist connection")?,
+            uri: outbound::server(url)?,
+            timeout: config.timeout,
+            reread: config.reread,
+            bytes_max: config.list_bytes_max.as_u64(),
+            list: None,
+            bytes: 0,
+            ends_well: true,
+            whole_at: Instant::now(),
+        })
+    }
+
+    /// What the list says.
+    pub(super) fn list(&self) -> Option<&Arc<List>> {
+        self.list.as_ref()
+    }
+
+    /// Reads the list as far as it changed; returns whether it did.
+    pub(super) async fn read(&mut self) -> Result<bool, String> {
+        let deadline = Instant::now() + self.timeout;
+        let is_old = !self.reread.is_zero() && self.whole_at.elapsed() >= self.reread;
+        let known = self.list.clone().filter(|_| self.ends_well && self.bytes > 0 && !is_old);
+        let Some(known) = known else { return self.read_whole(deadline).await };
+        let response = self.get(Some(self.bytes), deadline).await?;
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT if starts_at(&response, self.bytes) => {
+                self.append(&known, response, deadline).await
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if has_size(&response, self.bytes) => Ok(false),
+            // It is shorter than it was, or the server knows no ranges.
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+                self.read_whole(deadline).await
+            }
+            StatusCode::OK => self.replace(response, deadline).await,
+            status => Err(format!("{} answered {status}", self.uri)),
+        }
+    }
+
+    async fn read_whole(&mut self, deadline: Instant) -> Result<bool, String> {
+        let response = self.get(None, deadline).await?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("{} answered {}", self.uri, response.status()));
+        }
+        self.replace(response, deadline).await
+    }
+
+    async fn replace(
+        &mut self,
+        response: Response<Incoming>,
+        deadline: Instant,
+    ) -> Result<bool, String> {
+        let mut feed = Feed::new(self.uri.to_string());
+        let (mut bytes, mut last) = (0, b'\n');
+        let mut body = response.into_body();
+        while let Some(data) = next(&mut body, deadline).await? {
+            bytes += data.len() as u64;
+            if bytes > self.bytes_max {
+                return Err(format!("{} has more than {} bytes", self.uri, self.bytes_max));
+            }
+            last = data.last().copied().unwrap_or(last);
+            feed.push(&data).map_err(|error| error.to_string())?;
+        }
+        let list = feed.finish().map_err(|error| error.to_string())?;
+        let is_same = self.list.as_ref().is_some_and(|known| {
+            self.bytes == bytes && known.lines() == list.lines() && self.ends_well
+        });
+        self.list = Some(Arc::new(list));
+        (self.bytes, self.ends_well, self.whole_at) = (bytes, last == b'\n', Instant::now());
+        Ok(!is_same || !self.reread.is_zero())
+    }
+
+    async fn append(
+        &mut self,
+        known: &List,
+        response: Response<Incoming>,
+        deadline: Instant,
+    ) -> Result<bool, String> {
+        let mut body = response.into_body();
+        let mut added = Vec::new();
+        while let Some(data) = next(&mut body, deadline).await? {
+            added.extend_from_slice(&data);
+            if self.bytes + added.len() as u64 > self.bytes_max {
+                return Err(format!("{} has more than {} bytes", self.uri, self.bytes_max));
+            }
+        }
+        // A line that has no end yet is left for the next time.
+        let whole = added.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if whole == 0 {
+            return Ok(false);
+        }
+        let mut list = known.clone();
+        for line in added[..whole - 1].split(|byte| *byte == b'\n') {
+            list.push_line(String::from_utf8_lossy(line).trim_end_matches('\r'));
+        }
+        self.list = Some(Arc::new(list));
+        self.bytes += whole as u64;
+        Ok(true)
+    }
+
+    async fn get(
+        &self,
+        from: Option<u64>,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, String> {
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(from) = from {
+            let range = HeaderValue::from_str(&format!("bytes={from}-"));
+            headers.insert(header::RANGE, range.expect("digits"));
+        }
+        match timeout_at(deadline, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(format!("{} cannot be asked: {error}", self.uri)),
+            Err(_) => Err(format!("{} did not answer in time", self.uri)),
+        }
+    }
+}
+
+/// The next bytes of a body.
+async fn next(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, String> {
+    let frame = timeout_at(deadline, body.frame()).await.map_err(|_| "answer is too slow")?;
+    match frame {
+        None => Ok(None),
+        Some(frame) => {
+            let frame = frame.map_err(|error| error.to_string())?;
+            Ok(Some(frame.into_data().unwrap_or_default()))
+        }
+    }
+}
+
+/// Whether a part begins where it was asked for.
+fn starts_at(response: &Response<Incoming>, from: u64) -> bool {
+    let range = content_range(response);
+    range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")))
+}
+
+/// Whether the whole has this size.
+fn has_size(response: &Response<Incoming>, size: u64) -> bool {
+    content_range(response).is_some_and(|range| range == format!("bytes */{size}"))
+}
+
+fn content_range(response: &Response<Incoming>) -> Option<&str> {
+    response.headers().get(header::CONTENT_RANGE)?.to_str().ok()
+}
