@@ -9,5 +9,6 @@ mod bad_node;
 mod drain;
 mod helia_bitswap;
 mod kill_node;
+mod pages;
 mod up;
 mod verified_fetch;
