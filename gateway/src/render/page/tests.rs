@@ -48,6 +48,7 @@ fn why(word: &str, status: u16, outcome: Outcome) -> Explained<'_> {
             providers: 3,
             connected: 1,
             elapsed: Duration::from_secs(30),
+            outcome: None,
         }),
         blocked: Some(Blocked { list: word, reason: Some(word), legal: true }),
         retry_after: Some(Duration::from_secs(7)),
