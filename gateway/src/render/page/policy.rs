@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use telemetry::access::Destination;
 
 use crate::classify::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX};
-use crate::config::Config;
+use crate::config::{Config, RenderConfig};
 
 /// What a line of the access log says of a request.
 const LOGGED: [&str; 9] = [
@@ -121,7 +121,7 @@ impl Policy {
 }
 
 fn limits(config: &Config) -> Vec<Limit> {
-    let Config { limit, accept, server, render, .. } = config;
+    let Config { limit, accept, server, .. } = config;
     let count = |count: usize| Amount::Count(count as u64);
     let bytes = |bytes: usize| Amount::Bytes(bytes as u64);
     let rate = Amount::BytesPerSecond(accept.write_rate_min.as_u64()).unless_zero();
@@ -172,10 +172,18 @@ fn limits(config: &Config) -> Vec<Limit> {
             "Requests at a time on one HTTP/2 connection",
             Amount::Count(accept.h2_streams_max.into()),
         ),
+    ];
+    let rows = rows.into_iter().chain(of_content(&config.render));
+    rows.map(|(name, says, amount)| Limit { says, text: amount.text(), name, amount }).collect()
+}
+
+/// The bounds of what content is served.
+fn of_content(render: &RenderConfig) -> [(&'static str, &'static str, Amount); 4] {
+    [
         (
             "listing_entries_max",
             "Entries of a folder on one page",
-            count(render.listing_entries_max),
+            Amount::Count(render.listing_entries_max as u64),
         ),
         (
             "range_file_bytes_max",
@@ -192,8 +200,7 @@ fn limits(config: &Config) -> Vec<Limit> {
             "Most bytes of one CAR or TAR",
             Amount::Bytes(render.stream_bytes_max.as_u64()).unless_zero(),
         ),
-    ];
-    rows.map(|(name, says, amount)| Limit { says, text: amount.text(), name, amount }).into()
+    ]
 }
 
 /// A time as people say it, in the largest unit that gives a whole number.
