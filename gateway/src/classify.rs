@@ -29,11 +29,11 @@ use canonical::Origin;
 use crate::outcome::{Form, Traffic};
 
 /// Longest path and query.
-const URI_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const URI_BYTES_MAX: usize = 8 * 1024;
 /// Most bytes of header fields.
-const HEADER_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Most header fields.
-const HEADER_FIELDS_MAX: usize = 64;
+pub(crate) const HEADER_FIELDS_MAX: usize = 64;
 
 /// Why a request cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +141,16 @@ pub(crate) enum Asked {
 pub(crate) enum OwnPage {
     /// The start page.
     Start,
+    /// Whose gateway to use, and how to check it.
+    Help,
+    /// The usage policy.
+    Policy,
+    /// The numbers of the usage policy, for machines.
+    PolicyJson,
+    /// What crawlers are asked for.
+    Robots,
+    /// Where to report holes.
+    Security,
     /// The build's version.
     Version,
 }
@@ -150,6 +160,11 @@ impl OwnPage {
     fn at(path: &str) -> Option<Self> {
         match path {
             "/" => Some(OwnPage::Start),
+            "/help" => Some(OwnPage::Help),
+            "/policy" => Some(OwnPage::Policy),
+            "/policy.json" => Some(OwnPage::PolicyJson),
+            "/robots.txt" => Some(OwnPage::Robots),
+            "/.well-known/security.txt" => Some(OwnPage::Security),
             "/version" => Some(OwnPage::Version),
             _ => None,
         }
@@ -356,6 +371,16 @@ fn is_verifiable(asked: &Asked, split: &canonical::Split<'_>) -> bool {
 /// A page of the gateway itself.
 fn own(path: &str) -> Result<Asked, AskError> {
     OwnPage::at(path).map(Asked::Own).ok_or(AskError::NoSuchPage)
+}
+
+/// Whether the gateway's own pages are at the paths of the host that a request names, so that they
+/// can be linked to there.
+pub(crate) fn has_own_pages(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> bool {
+    let caller = Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform());
+    match caller.and_then(|caller| hosts.place(&caller)) {
+        Ok(Place::Paths { .. } | Place::Subdomains | Place::Pages) => true,
+        Ok(Place::Origin { .. } | Place::Site(_)) | Err(_) => false,
+    }
 }
 
 /// Whether a browser asks for the script of a service worker.

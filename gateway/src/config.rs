@@ -13,12 +13,13 @@ pub use crate::denylist::{Config as DenylistConfig, Source as DenylistSource};
 pub use crate::limit::Config as LimitConfig;
 pub use crate::names::{Config as NamesConfig, Resolver};
 pub use crate::render::Config as RenderConfig;
+pub use crate::render::PagesConfig;
 pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
 
 /// Everything that can be set.
 ///
-/// `SIGHUP` reads the file again: `hosts`, `upstream` and the level of the log take effect, other
-/// keys wait for a restart. A file that is not valid is refused and the old one stays.
+/// `SIGHUP` reads the file again: `hosts`, `upstream`, `pages` and the level of the log take effect,
+/// other keys wait for a restart. A file that is not valid is refused and the old one stays.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -44,6 +45,8 @@ pub struct Config {
     pub names: NamesConfig,
     /// How answers are drawn.
     pub render: RenderConfig,
+    /// What the gateway's own pages say and how they look. Can be reloaded.
+    pub pages: PagesConfig,
     /// The access log.
     pub access: telemetry::access::Config,
     /// The log. Its level can be reloaded.
@@ -112,6 +115,7 @@ impl Config {
             return Err("accept.connections_max must not be zero".to_owned());
         }
         self.cache.check()?;
+        crate::render::check_pages(self)?;
         self.names.check()?;
         self.denylist.check()
     }

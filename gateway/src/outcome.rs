@@ -112,6 +112,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the content was looked for and not delivered, so that others may know more of it.
+    pub(crate) fn is_of_network(self) -> bool {
+        matches!(self, Outcome::NoProviders | Outcome::Unreachable | Outcome::Timeout)
+    }
+
     /// Whether a later try may go better, so that the answer says when.
     pub(crate) fn is_passing(self) -> bool {
         match self {

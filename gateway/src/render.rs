@@ -3,8 +3,10 @@
 //! Nothing is promised before its first bytes are at hand, so that content that cannot be had is
 //! answered with a page rather than with a cut body.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use http::header::{self, HeaderName};
@@ -27,6 +29,8 @@ mod redirect;
 mod tar;
 
 pub(crate) use ipns_record::response as ipns_record;
+pub use page::Config as PagesConfig;
+pub(crate) use page::Pages;
 pub(crate) use redirect::{to as redirect, to_rule};
 pub(crate) use tar::TarError;
 
@@ -79,6 +83,38 @@ impl Default for Config {
             sandbox_paths: false,
         }
     }
+}
+
+/// How answers are drawn: what is configured, and the pages, which can be reloaded.
+pub(crate) struct Render {
+    config: Config,
+    pages: ArcSwap<Pages>,
+}
+
+impl Render {
+    /// The drawing of a configuration.
+    ///
+    /// # Errors
+    /// A text that names the key or the template at fault.
+    pub(crate) fn new(config: &crate::config::Config) -> Result<Self, String> {
+        let pages = ArcSwap::from_pointee(Pages::new(&config.pages, config)?);
+        Ok(Self { config: config.render.clone(), pages })
+    }
+
+    /// The pages that are in use.
+    pub(crate) fn pages(&self) -> Arc<Pages> {
+        self.pages.load_full()
+    }
+
+    /// Puts other pages in their place.
+    pub(crate) fn set_pages(&self, pages: Pages) {
+        self.pages.store(Arc::new(pages));
+    }
+}
+
+/// Says what is wrong with the pages of a configuration, if anything.
+pub(crate) fn check_pages(config: &crate::config::Config) -> Result<(), String> {
+    Pages::new(&config.pages, config).map(drop)
 }
 
 /// Why content could not be put into the form that was asked for.
@@ -156,7 +192,7 @@ pub(crate) enum RenderError {
     Length(Cid),
     /// A template could not be filled.
     #[error("a page could not be drawn: {0}")]
-    Template(#[from] askama::Error),
+    Template(#[from] minijinja::Error),
 }
 
 impl From<crate::upstream::FetchError> for RenderError {
@@ -176,20 +212,21 @@ pub(crate) async fn response(
     plan: &Plan,
     ask: &Ask,
     reader: Reader,
-    config: &Config,
+    render: &Render,
     fresh: &Fresh,
 ) -> Result<Rendered, RenderError> {
+    let config = &render.config;
     let mut rendered = match ask.wish {
         Wish::Raw => block::raw(plan, ask, &reader).await?,
         Wish::Car(options) => car::response(plan, ask, reader, options, config).await?,
         Wish::Tar => tar::response(plan, ask, reader, config).await?,
         Wish::Codec(format) => match codec::wanted(plan, ask, format, config)? {
             Some(codec) => codec::response(plan, ask, &reader, codec, format).await?,
-            None => page(plan, ask, reader, config).await?,
+            None => page(plan, ask, reader, render).await?,
         },
         // Answered before a plan is made.
         Wish::IpnsRecord => return Err(RenderError::NotAName),
-        Wish::Page => page(plan, ask, reader, config).await?,
+        Wish::Page => page(plan, ask, reader, render).await?,
     };
     finish(&mut rendered, plan, ask, fresh);
     if config.sandbox_paths && !ask.is_isolated() {
@@ -204,15 +241,17 @@ async fn page(
     plan: &Plan,
     ask: &Ask,
     reader: Reader,
-    config: &Config,
+    render: &Render,
 ) -> Result<Rendered, RenderError> {
     match &plan.shows {
-        Shows::File { cid, size } => file::response(plan, ask, reader, (*cid, *size), config).await,
-        Shows::Listing => listing::response(plan, ask, reader, config).await,
+        Shows::File { cid, size } => {
+            file::response(plan, ask, reader, (*cid, *size), &render.config).await
+        }
+        Shows::Listing => listing::response(plan, ask, reader, render).await,
         Shows::Slash => Ok(slash(ask)),
         Shows::Symlink(target) => Ok(block::symlink(plan, ask, target)),
         Shows::Block(codec) if ask.html && !ask.download => {
-            codec::preview(plan, ask, &reader, *codec).await
+            codec::preview(plan, ask, &reader, (*codec, &render.pages())).await
         }
         Shows::Block(codec) => codec::as_it_is(plan, ask, &reader, *codec).await,
     }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use futures::FutureExt;
@@ -23,15 +24,15 @@ use tracing::{Instrument, debug_span, error, info};
 
 use crate::accept::{Activity, Answer};
 use crate::blocks::{Blocks, Memory, Origin, Reader};
-use crate::classify::{self, Asked, Content as Ask, Hosts, Mount, Wish};
-use crate::config::{Config, RenderConfig, ServerConfig};
+use crate::classify::{self, Asked, Content as Ask, Hosts, Mount, OwnPage, Wish};
+use crate::config::{Config, ServerConfig};
 use crate::denylist::{Denied, Denylist};
 use crate::error::Error;
 use crate::limit::{Limit, LimitError};
 use crate::names::{NameAsk, NameError, Names};
 use crate::outcome::{Outcome, Source};
-use crate::render::page::{self, Explained};
-use crate::render::{self, RenderError, Rendered};
+use crate::render::page::{self, Blocked, Explained};
+use crate::render::{self, Render, RenderError, Rendered};
 use crate::resolve::{self, Fresh, Plan, PlanError, Way};
 use crate::stream::{Asker, Body, Content, Record, Recorder};
 use crate::upstream::{Failure, FetchError};
@@ -46,7 +47,7 @@ pub(crate) struct Gateway {
     pub(crate) names: Arc<Names>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) config: ServerConfig,
-    pub(crate) render: RenderConfig,
+    pub(crate) render: Render,
     pub(crate) no_providers_ttl: std::time::Duration,
 }
 
@@ -54,7 +55,7 @@ impl Gateway {
     /// The rooms of a configuration.
     pub(crate) fn new(
         config: &Config,
-        hosts: Hosts,
+        (hosts, render): (Hosts, Render),
         (limit, denylist): (Limit, Arc<Denylist>),
         blocks: (Arc<Blocks>, Arc<Memory>),
         names: Names,
@@ -69,7 +70,7 @@ impl Gateway {
             names: Arc::new(names),
             recorder: Arc::new(recorder),
             config: config.server.clone(),
-            render: config.render.clone(),
+            render,
             no_providers_ttl: config.cache.no_providers_ttl,
         }
     }
@@ -87,7 +88,7 @@ impl Gateway {
         let ask = match asked {
             Asked::Content(ask) => ask,
             Asked::Redirect(redirect) => return Ok(render::redirect(redirect)),
-            Asked::Own(own) => return Ok(page::own(own, parts.method == Method::HEAD)),
+            Asked::Own(own) => return self.own(own, parts),
             Asked::Options => return Ok(page::options()),
             Asked::Tunnel => return Ok(Response::new(Content::Empty)),
         };
@@ -103,6 +104,13 @@ impl Gateway {
             return Err(Error::Ask(classify::AskError::Version));
         }
         Ok(rendered)
+    }
+
+    /// Answers with a page of the gateway itself.
+    fn own(&self, own: OwnPage, parts: &Parts) -> Result<Rendered, Error> {
+        let is_head = parts.method == Method::HEAD;
+        let page = self.render.pages().own(own, &parts.headers, is_head, SystemTime::now());
+        page.ok_or(Error::Ask(classify::AskError::NoSuchPage))
     }
 
     /// Answers a request for content.
@@ -296,10 +304,14 @@ impl Gateway {
             path: Some(parts.uri.path()).filter(|path| path.len() <= 1024),
             cid: error.cid(),
             state: error.state(),
+            blocked: error.denied().map(Blocked::by),
             retry_after: error.retry_after(self.no_providers_ttl),
             request_id,
+            on_gateway: self.has_own_pages(parts, record),
         };
-        let mut rendered = page::failure(&why, &parts.headers, parts.method == Method::HEAD);
+        let pages = self.render.pages();
+        let mut rendered =
+            page::failure(&pages, &why, &parts.headers, parts.method == Method::HEAD);
         if let Error::Render(render::RenderError::Range { size }) = error {
             let range = HeaderValue::from_str(&format!("bytes */{size}"));
             rendered.headers_mut().insert(header::CONTENT_RANGE, range.expect("digits"));
@@ -370,11 +382,19 @@ impl Gateway {
             path: None,
             cid: None,
             state: None,
+            blocked: None,
             retry_after: None,
             request_id: record.asker().request_id.to_str().unwrap_or("-"),
+            on_gateway: self.has_own_pages(parts, record),
         };
         let head = parts.method == Method::HEAD;
-        (page::failure(&why, &parts.headers, head), Outcome::Internal)
+        (page::failure(&self.render.pages(), &why, &parts.headers, head), Outcome::Internal)
+    }
+
+    /// Whether a page may link to the gateway's own ones.
+    fn has_own_pages(&self, parts: &Parts, record: &Record) -> bool {
+        let peer = record.asker().activity.client().ip();
+        classify::has_own_pages(parts, peer, &self.hosts.load())
     }
 }
 

@@ -24,6 +24,7 @@ use crate::denylist::Denylist;
 use crate::limit::Limit;
 use crate::metrics::Metrics;
 use crate::names::Names;
+use crate::render::{Pages, Render};
 use crate::serve::Gateway;
 use crate::stream::Recorder;
 use crate::upstream::{Pool, Shared};
@@ -116,7 +117,7 @@ impl Server {
         self.pool.load().well()
     }
 
-    /// Takes over what can be changed while requests are served: hosts, sites and the pool.
+    /// Takes over what can be changed while requests are served: hosts, sites, pages and the pool.
     ///
     /// # Errors
     /// [`ServerError::Config`]; the configuration before stays in use.
@@ -126,11 +127,14 @@ impl Server {
             let (tasks, metrics) = (&self.around.tasks, &self.metrics.upstream);
             let pool = Pool::new(config.upstream.clone(), Some(&before), tasks, metrics)
                 .map_err(ServerError::Config)?;
-            Ok((hosts(config, self.address)?, pool))
+            // What cannot be reloaded is told as it runs.
+            let pages = Pages::new(&config.pages, &self.config).map_err(ServerError::Config)?;
+            Ok((hosts(config, self.address)?, pages, pool))
         });
         match reloaded {
-            Ok((hosts, pool)) => {
+            Ok((hosts, pages, pool)) => {
                 self.gateway.hosts.store(Arc::new(hosts));
+                self.gateway.render.set_pages(pages);
                 self.pool.store(Arc::new(pool));
                 info!("configuration was read again");
                 Ok(())
@@ -204,5 +208,7 @@ fn rooms(
     let (pool, tasks) = (Arc::clone(pool), around.tasks.clone());
     let names = Names::new(&config.names, pool, tasks, metrics.names.clone());
     let names = names.map_err(ServerError::Config)?;
-    Ok(Gateway::new(config, hosts, (limit, denylist), (Arc::new(blocks), memory), names, recorder))
+    let render = Render::new(config).map_err(ServerError::Config)?;
+    let (limit, blocks) = ((limit, denylist), (Arc::new(blocks), memory));
+    Ok(Gateway::new(config, (hosts, render), limit, blocks, names, recorder))
 }

@@ -35,9 +35,6 @@ pub(crate) enum StreamError {
     /// The content is not as long as was announced.
     #[error("content is not as long as its size says")]
     Length,
-    /// A row of a listing could not be written.
-    #[error("a row could not be written: {0}")]
-    Template(#[from] askama::Error),
     /// An archive cannot go on.
     #[error(transparent)]
     Tar(TarError),
@@ -56,7 +53,6 @@ impl StreamError {
             StreamError::Pull(pull) | StreamError::Tar(TarError::Pull(pull)) => pull,
             StreamError::Listing(_)
             | StreamError::Length
-            | StreamError::Template(_)
             | StreamError::Tar(_)
             | StreamError::TooLarge
             | StreamError::TooLong => return false,

@@ -24,6 +24,8 @@ mod hostile;
 mod hosts;
 #[path = "gateway/names.rs"]
 mod names;
+#[path = "gateway/pages.rs"]
+mod pages;
 #[path = "gateway/semantics.rs"]
 mod semantics;
 #[path = "gateway/threats.rs"]

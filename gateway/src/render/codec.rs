@@ -8,7 +8,7 @@ use ipfs::trustless::Format;
 
 use super::page::CONTENT_SECURITY_POLICY;
 use super::{
-    Config, LISTING, RenderError, Rendered, block, disposition, length, not_modified, plain,
+    Config, LISTING, Pages, RenderError, Rendered, block, disposition, length, not_modified, plain,
 };
 use super::{preview, rendered};
 use crate::blocks::Reader;
@@ -143,28 +143,25 @@ pub(super) async fn preview(
     plan: &Plan,
     ask: &Ask,
     reader: &Reader,
-    codec: Codec,
+    (codec, pages): (Codec, &Pages),
 ) -> Result<Rendered, RenderError> {
     let cid = plan.terminal;
     if own_format(codec).is_none() {
         return Err(RenderError::NotAcceptable { cid, codec: codec.code() });
     }
-    let etag = plain(&format!("\"DagIndex-{}_CID-{cid}\"", preview::drawn()));
+    let etag = plain(&format!("\"DagIndex-{}_CID-{cid}\"", pages.drawn()));
     if let Some(mut response) = not_modified(ask, &etag) {
         response.headers_mut().insert(header::CACHE_CONTROL, LISTING);
         return Ok(response);
     }
     let block = reader.get(cid).await?;
-    let html = preview::draw(&block, ask)?;
+    let html = preview::draw(&block, ask, pages.look())?;
     let bytes = html.len() as u64;
     let mut response = rendered(ask, StatusCode::OK, etag, Content::Full(html.into()));
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, LISTING);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(
-        HeaderName::from_static("content-security-policy"),
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    );
+    headers.insert(HeaderName::from_static("content-security-policy"), CONTENT_SECURITY_POLICY);
     length(headers, bytes);
     Ok(response)
 }

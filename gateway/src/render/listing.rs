@@ -5,64 +5,43 @@
 //! leads to the next one.
 
 use std::pin::Pin;
-use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 
-use askama::Template;
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
+use ipfs::Block;
 use ipfs::trustless::Format;
 use ipfs::unixfs::listing::Listing;
-use ipfs::{Block, Cid, Codec};
 
 use super::html::crumbs;
-use super::page::CONTENT_SECURITY_POLICY;
-use super::{Config, LISTING, RenderError, Rendered, not_modified, plain, rendered};
+use super::page::{CONTENT_SECURITY_POLICY, Pages};
+use super::{LISTING, Render, RenderError, Rendered, not_modified, plain, rendered};
 use crate::blocks::{Pace, PullError, Reader};
 use crate::classify::{Content as Ask, Mount, Wish};
 use crate::resolve::Plan;
 use crate::stream::{Content, Pieces, StreamError};
 use crate::upstream::FetchError;
 
+mod frame;
 mod row;
 
+pub(super) use frame::try_draw;
+use frame::{Ends, Frame};
 use row::{Look, Row};
 
 /// Bytes of rows that are sent at once.
 const BATCH_BYTES: usize = 16 * 1024;
-
-/// A word for how listings are drawn, so that a tag changes with them.
-static DRAWN: LazyLock<String> = LazyLock::new(|| {
-    let drawn = [
-        include_str!("../../templates/base.html"),
-        include_str!("../../templates/listing.html"),
-        include_str!("listing/row.rs"),
-    ];
-    let block = Block::of(Codec::Raw, drawn.concat().into()).expect("templates are small");
-    let text = block.cid().to_string();
-    text[text.len() - 12..].to_owned()
-});
-
-#[derive(Template)]
-#[template(path = "listing.html")]
-struct Head<'a> {
-    path: &'a str,
-    cid: &'a Cid,
-    crumbs: String,
-    /// The folder above, on a page of one that has one.
-    parent: Option<String>,
-    page: u64,
-}
 
 /// Answers with the entries of a folder: as a page, or as JSON.
 pub(super) async fn response(
     plan: &Plan,
     ask: &Ask,
     reader: Reader,
-    config: &Config,
+    render: &Render,
 ) -> Result<Rendered, RenderError> {
     let page = page(ask);
+    let pages = render.pages();
     let look = match ask.wish {
         Wish::Codec(Format::Json) => Look::Json,
         Wish::Codec(_) | Wish::Page | Wish::Raw | Wish::Car(_) | Wish::Tar | Wish::IpnsRecord => {
@@ -74,13 +53,26 @@ pub(super) async fn response(
         (Look::Html, page) => format!("-{page}"),
         (Look::Json, page) => format!("-json-{page}"),
     };
-    let etag = plain(&format!("\"DirIndex-{}{which}_CID-{}\"", *DRAWN, plan.terminal));
+    let etag = plain(&format!("\"DirIndex-{}{which}_CID-{}\"", pages.drawn(), plan.terminal));
     let mut response = match not_modified(ask, &etag) {
         Some(response) => response,
         None if ask.head => rendered(ask, StatusCode::OK, etag, Content::Empty),
         None => {
             let listing = Listing::new(&reader.get(plan.terminal).await?)?;
-            let pieces = pieces(plan, ask, reader, (listing, look, page), config)?;
+            let per_page = render.config.listing_entries_max as u64;
+            let (row, head) = begin(plan, ask, &pages, (look, page))?;
+            let pieces = ListingPieces {
+                row,
+                listing,
+                reader,
+                next: Some(head.into()),
+                pending: None,
+                skip: (page - 1).saturating_mul(per_page),
+                left: per_page,
+                page,
+                ended: false,
+                pace: Pace::default(),
+            };
             rendered(ask, StatusCode::OK, etag, Content::Pieces(Box::new(pieces)))
         }
     };
@@ -91,10 +83,7 @@ pub(super) async fn response(
         Look::Json => "application/json",
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(
-        HeaderName::from_static("content-security-policy"),
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    );
+    headers.insert(HeaderName::from_static("content-security-policy"), CONTENT_SECURITY_POLICY);
     Ok(response)
 }
 
@@ -105,14 +94,13 @@ fn page(ask: &Ask) -> u64 {
     page.and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1)
 }
 
-fn pieces(
+/// What writes the rows, and what stands before them.
+fn begin(
     plan: &Plan,
     ask: &Ask,
-    reader: Reader,
-    (listing, look, page): (Listing, Look, u64),
-    config: &Config,
-) -> Result<ListingPieces, RenderError> {
-    let per_page = config.listing_entries_max as u64;
+    pages: &Pages,
+    (look, page): (Look, u64),
+) -> Result<(Row, String), RenderError> {
     let mut folder = ask.shown_path().to_owned();
     if !folder.ends_with('/') {
         folder.push('/');
@@ -121,28 +109,18 @@ fn pieces(
         Mount::Path => is_bare(&folder),
         Mount::Origin { .. } | Mount::Site { .. } => folder == "/",
     };
-    let head = match look {
+    let (head, ends) = match look {
         Look::Html => {
             let parent = (!is_root).then(|| format!("{folder}.."));
-            let crumbs = crumbs(ask);
+            let cid = plan.terminal.to_string();
             let shown = percent_encoding::percent_decode_str(ask.shown_path());
             let path = &shown.decode_utf8_lossy();
-            Head { path, cid: &plan.terminal, crumbs, parent, page }.render()?
+            let frame = Frame::new(path, &cid, crumbs(ask), parent, page);
+            frame.draw(pages.look(), matches!(ask.mount, Mount::Path))?
         }
-        Look::Json => row::json_head(&ask.path, &plan.terminal, page),
+        Look::Json => (row::json_head(&ask.path, &plan.terminal, page), Ends::default()),
     };
-    Ok(ListingPieces {
-        row: Row::new(look, folder, ask.mount.clone()),
-        listing,
-        reader,
-        next: Some(head.into()),
-        pending: None,
-        skip: (page - 1).saturating_mul(per_page),
-        left: per_page,
-        page,
-        ended: false,
-        pace: Pace::default(),
-    })
+    Ok((Row::new(look, folder, ask.mount.clone(), ends), head))
 }
 
 /// Whether a path has nothing below its root.

@@ -1,260 +1,160 @@
-//! Pages of the gateway itself: failures, explained, and the start page.
+//! Pages of the gateway itself: what they have in common, and who says so.
 //!
-//! A failure says what happened, at which stage, for which content, whose side it is on and what to
-//! do next: as a page, as `application/problem+json` or as text, by what the client takes.
+//! Everything that does not depend on the request is drawn when the configuration is read, so that
+//! an answer costs no drawing and a template at fault is refused before anybody sees it.
 
-use std::time::Duration;
-
-use askama::Template;
-use bytes::Bytes;
-use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use ipfs::Cid;
-use ipfs::trustless::{Phase, Retrieval};
+use http::HeaderValue;
+use minijinja::value::{Serde, Value};
 use serde::Serialize;
-use telemetry::metrics::Label;
+use sha2::Digest;
 
+mod config;
+mod failure;
+mod own;
+mod policy;
+mod templates;
 mod words;
 
-use words::{Words, words};
+pub use config::Config;
+pub(crate) use failure::{Explained, failure};
+pub(crate) use own::options;
 
-use super::{NOSNIFF, Rendered};
-use crate::classify::OwnPage;
-use crate::outcome::Outcome;
-use crate::stream::Content;
+use own::Bodies;
+use templates::Templates;
+
+use crate::denylist::Denied;
 
 /// What our own pages may do: show themselves.
-pub(crate) const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+pub(crate) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+);
 
-/// A failure, as the page tells it.
+/// Why content is denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Blocked<'a> {
+    /// The list that has it.
+    pub(crate) list: &'a str,
+    /// What the list says of it.
+    pub(crate) reason: Option<&'a str>,
+    /// Whether the law wants it (451) rather than the operator (410).
+    pub(crate) legal: bool,
+}
+
+impl<'a> Blocked<'a> {
+    /// What a page tells of the word of a list.
+    pub(crate) fn by(denied: &'a Denied) -> Self {
+        Self { list: &denied.list, reason: denied.reason.as_deref(), legal: denied.legal }
+    }
+}
+
+/// How pages look, and what they say of whoever runs this gateway.
 #[derive(Debug)]
-pub(crate) struct Explained<'a> {
-    /// Its status.
-    pub(crate) status: StatusCode,
-    /// Its outcome.
-    pub(crate) outcome: Outcome,
-    /// What went wrong, in the words of the room that met it.
-    pub(crate) cause: String,
-    /// The path that was asked for.
-    pub(crate) path: Option<&'a str>,
-    /// The block that it is about.
-    pub(crate) cid: Option<Cid>,
-    /// How far a node's search came.
-    pub(crate) state: Option<Retrieval>,
-    /// When to try again.
-    pub(crate) retry_after: Option<Duration>,
-    /// The id of the request.
-    pub(crate) request_id: &'a str,
+pub(crate) struct Look {
+    templates: Templates,
+    config: Config,
 }
 
-#[derive(Template)]
-#[template(path = "error.html")]
-struct ErrorPage<'a> {
-    status: u16,
-    outcome: &'a str,
-    title: &'a str,
-    what: &'a str,
-    path: Option<&'a str>,
-    cid: Option<String>,
-    stage: Option<String>,
-    side: &'a str,
-    retry: Option<u64>,
-    request_id: &'a str,
-    steps: &'a [&'a str],
-}
-
-/// RFC 9457, with members of our own.
+/// What every page can tell of the gateway.
 #[derive(Serialize)]
-struct Problem<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    title: &'a str,
-    status: u16,
-    detail: &'a str,
-    outcome: &'a str,
-    side: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stage: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_s: Option<u64>,
-    next_steps: &'a [&'a str],
-}
-
-#[derive(Template)]
-#[template(path = "start.html", ext = "html")]
-struct Start<'a> {
+struct About<'a> {
     version: &'a str,
-    cid: &'a str,
+    operator: &'a str,
+    abuse: Option<&'a str>,
+    /// The contact as it reads.
+    abuse_text: Option<&'a str>,
+    /// Where the gateway's own pages are, from where this page is.
+    home: Option<&'a str>,
+    help: Option<&'a str>,
+    policy: Option<&'a str>,
 }
 
-/// How a client wants to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telling {
-    Page,
-    Problem,
-    Text,
-}
+impl Look {
+    /// Draws a page. On other hosts than the gateway's own, paths are content, so that nothing may
+    /// link to the gateway's own pages there.
+    pub(crate) fn draw(
+        &self,
+        name: &str,
+        on_gateway: bool,
+        page: impl Serialize,
+    ) -> Result<String, minijinja::Error> {
+        let Config { operator, abuse, .. } = &self.config;
+        let abuse = abuse.as_deref();
+        let about = About {
+            version: telemetry::build_info::version(),
+            operator,
+            abuse,
+            abuse_text: abuse.map(|url| {
+                let text = url.strip_prefix("mailto:").unwrap_or(url);
+                text.split('?').next().unwrap_or(text)
+            }),
+            home: on_gateway.then_some("/"),
+            help: on_gateway.then_some("/help"),
+            policy: self.policy(on_gateway),
+        };
+        let gateway = Value::from(Serde(about));
+        self.templates.draw(name, minijinja::context! { gateway, ..Value::from(Serde(page)) })
+    }
 
-impl Telling {
-    fn by(headers: &HeaderMap) -> Self {
-        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-        let accept = accept.unwrap_or("");
-        if accept.contains("text/html") {
-            Telling::Page
-        } else if accept.contains("json") {
-            Telling::Problem
-        } else {
-            Telling::Text
-        }
+    /// Where the usage policy is, from a host of this kind.
+    fn policy(&self, on_gateway: bool) -> Option<&str> {
+        self.config.policy_url.as_deref().or(on_gateway.then_some("/policy"))
     }
 }
 
-/// Tells a failure.
-pub(crate) fn failure(why: &Explained<'_>, headers: &HeaderMap, head: bool) -> Rendered {
-    let words = words(why.outcome, why.status);
-    let what = if words.what.is_empty() { why.cause.as_str() } else { words.what };
-    let retry = why.retry_after.map(|pause| pause.as_secs().max(1));
-    let telling = Telling::by(headers);
-    let (media, text) = match telling {
-        Telling::Page => ("text/html; charset=utf-8", page(why, &words, what, retry)),
-        Telling::Problem => ("application/problem+json", problem(why, &words, retry)),
-        Telling::Text => ("text/plain; charset=utf-8", plain_text(why, &words, what, retry)),
-    };
-    let length = text.len();
-    let content = if head { Content::Empty } else { Content::Full(Bytes::from(text)) };
-    let mut response = Response::new(content);
-    *response.status_mut() = why.status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
-    if telling == Telling::Page {
-        headers.insert(
-            HeaderName::from_static("content-security-policy"),
-            HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-        );
-    }
-    if let Some(retry) = retry {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(retry));
-    }
-    if why.status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    }
-    response
+/// The pages of a configuration.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    look: Look,
+    own: Bodies,
+    drawn: String,
 }
 
-fn page(why: &Explained<'_>, words: &Words, what: &str, retry: Option<u64>) -> String {
-    let page = ErrorPage {
-        status: why.status.as_u16(),
-        outcome: why.outcome.text(),
-        title: words.title,
-        what,
-        path: why.path,
-        cid: why.cid.map(|cid| cid.to_string()),
-        stage: why.state.map(stage),
-        side: words.side,
-        retry,
-        request_id: why.request_id,
-        steps: words.steps,
-    };
-    page.render().unwrap_or_else(|_| words.title.to_owned())
-}
-
-fn problem(why: &Explained<'_>, words: &Words, retry: Option<u64>) -> String {
-    let problem = Problem {
-        kind: "about:blank",
-        title: words.title,
-        status: why.status.as_u16(),
-        detail: &why.cause,
-        outcome: why.outcome.text(),
-        side: words.side,
-        request_id: why.request_id,
-        instance: why.path,
-        cid: why.cid.map(|cid| cid.to_string()),
-        stage: why.state.map(stage),
-        retry_after_s: retry,
-        next_steps: words.steps,
-    };
-    serde_json::to_string(&problem).unwrap_or_else(|_| "{}".to_owned())
-}
-
-fn plain_text(why: &Explained<'_>, words: &Words, what: &str, retry: Option<u64>) -> String {
-    let mut text = format!("{} {}\n{what}\n", why.status.as_u16(), words.title);
-    if !why.cause.is_empty() && why.cause != what {
-        text.push_str(&format!("cause: {}\n", why.cause));
+impl Pages {
+    /// The pages that `config` wants, of a gateway that runs with `running`: what takes effect at
+    /// start-up only is told as it is.
+    ///
+    /// # Errors
+    /// A text that names the key or the template at fault.
+    pub(crate) fn new(config: &Config, running: &crate::config::Config) -> Result<Self, String> {
+        config.check()?;
+        let templates = Templates::load(config.templates.as_deref())?;
+        let drawn = word_of(&[
+            templates.text(),
+            &format!("{config:?}"),
+            telemetry::build_info::version(),
+            include_str!("listing/row.rs"),
+            include_str!("html.rs"),
+            include_str!("preview.rs"),
+        ]);
+        let look = Look { templates, config: config.clone() };
+        let wrong = |error: minijinja::Error| format!("pages.templates: {error}");
+        failure::try_draw(&look).map_err(wrong)?;
+        super::listing::try_draw(&look).map_err(wrong)?;
+        super::preview::try_draw(&look).map_err(wrong)?;
+        let own = Bodies::draw(&look, running).map_err(wrong)?;
+        Ok(Self { look, own, drawn })
     }
-    if let Some(state) = why.state {
-        text.push_str(&format!("stage: {}\n", stage(state)));
+
+    /// How pages look.
+    pub(crate) fn look(&self) -> &Look {
+        &self.look
     }
-    text.push_str(&format!("side: {}\n", words.side));
-    if let Some(retry) = retry {
-        text.push_str(&format!("try again in: {retry} s\n"));
+
+    /// A word for how pages are drawn, so that tags change with them.
+    pub(crate) fn drawn(&self) -> &str {
+        &self.drawn
     }
-    text.push_str(&format!("request: {}\n", why.request_id));
-    text
 }
 
-/// How far a search came, in words.
-fn stage(state: Retrieval) -> String {
-    let seconds = state.elapsed.as_secs_f64();
-    let Retrieval { providers, connected, .. } = state;
-    let text = match state.phase {
-        Phase::Store => "looked into the node's own store".to_owned(),
-        Phase::Providers => "searched for peers that provide it, and found none".to_owned(),
-        Phase::Connecting => format!("found {providers} providers, and could connect to none"),
-        Phase::Data => {
-            format!("found {providers} providers, connected to {connected}, and none delivered it")
-        }
-        Phase::Done => format!("finished, with {providers} providers found"),
-    };
-    format!("{text} ({seconds:.1} s)")
+/// A short word that changes with any of the texts.
+fn word_of(texts: &[&str]) -> String {
+    let mut hash = sha2::Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A page of the gateway itself.
-pub(crate) fn own(page: OwnPage, head: bool) -> Rendered {
-    let version = telemetry::build_info::version();
-    let (media, text) = match page {
-        OwnPage::Start => {
-            let page = Start { version, cid: "{cid}" };
-            ("text/html; charset=utf-8", page.render().unwrap_or_default())
-        }
-        OwnPage::Version => {
-            let commit = telemetry::build_info::commit();
-            let version = serde_json::json!({
-                "name": "bifrost-gateway", "version": version, "commit": commit,
-            });
-            ("application/json", version.to_string())
-        }
-    };
-    let length = text.len();
-    let mut response =
-        Response::new(if head { Content::Empty } else { Content::Full(Bytes::from(text)) });
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(
-        HeaderName::from_static("content-security-policy"),
-        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
-    );
-    response
-}
-
-/// The answer to OPTIONS.
-pub(crate) fn options() -> Rendered {
-    let mut response = Response::new(Content::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    response
-}
+#[cfg(test)]
+mod tests;

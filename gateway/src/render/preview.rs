@@ -3,14 +3,15 @@
 //! A block of 2 MiB can have a million values, so drawing ends after some thousands, and says so.
 
 use std::fmt::Write;
-use std::sync::LazyLock;
 
-use askama::Template;
 use ipfs::dag::{Event, Reader};
 use ipfs::{Block, Codec};
+use minijinja::value::Value;
+use serde::Serialize;
 
 use super::RenderError;
 use super::html::{Text, crumbs, link_to_cid};
+use super::page::Look;
 use crate::classify::{Content as Ask, Mount};
 
 /// Most events that are drawn.
@@ -20,34 +21,29 @@ const CHARS_MAX: usize = 1_000;
 /// Most bytes that are drawn of one value.
 const BYTES_MAX: usize = 64;
 
-/// A word for how blocks are drawn, so that a tag changes with it.
-pub(super) fn drawn() -> &'static str {
-    static DRAWN: LazyLock<String> = LazyLock::new(|| {
-        let drawn = [
-            include_str!("preview.rs"),
-            include_str!("../../templates/base.html"),
-            include_str!("../../templates/preview.html"),
-        ];
-        let block = Block::of(Codec::Raw, drawn.concat().into()).expect("templates are small");
-        let text = block.cid().to_string();
-        text[text.len() - 12..].to_owned()
-    });
-    &DRAWN
-}
-
-#[derive(Template)]
-#[template(path = "preview.html")]
+/// What the template is told; `crumbs` and `value` are HTML.
+#[derive(Serialize)]
 struct Page<'a> {
-    crumbs: &'a str,
+    crumbs: Value,
     cid: String,
     kind: &'a str,
     bytes: usize,
-    value: &'a str,
+    value: Value,
     is_cut: bool,
 }
 
+/// Draws a block that has nothing in it.
+pub(super) fn try_draw(look: &Look) -> Result<(), minijinja::Error> {
+    for is_cut in [true, false] {
+        let (crumbs, value) = (Value::from("-"), Value::from("-"));
+        let page = Page { crumbs, cid: "-".to_owned(), kind: "-", bytes: 0, value, is_cut };
+        look.draw("preview.html", is_cut, page)?;
+    }
+    Ok(())
+}
+
 /// Draws a block.
-pub(super) fn draw(block: &Block, ask: &Ask) -> Result<String, RenderError> {
+pub(super) fn draw(block: &Block, ask: &Ask, look: &Look) -> Result<String, RenderError> {
     let cid = *block.cid();
     let wrong = |source| RenderError::Dag { cid, source };
     let mut reader = Reader::new(cid.codec(), block.data()).map_err(wrong)?;
@@ -63,15 +59,15 @@ pub(super) fn draw(block: &Block, ask: &Ask) -> Result<String, RenderError> {
         }
     }
     page.close();
-    let html = Page {
-        crumbs: &crumbs(ask),
+    let shown = Page {
+        crumbs: Value::from_safe_string(crumbs(ask)),
         cid: cid.to_string(),
         kind: kind(cid.codec()),
         bytes: block.data().len(),
-        value: &page.html,
+        value: Value::from_safe_string(page.html),
         is_cut,
     };
-    Ok(html.render()?)
+    Ok(look.draw("preview.html", matches!(ask.mount, Mount::Path), shown)?)
 }
 
 fn kind(codec: Codec) -> &'static str {

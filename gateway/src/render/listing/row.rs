@@ -6,6 +6,7 @@ use ipfs::Cid;
 use ipfs::path::encode_segment;
 use ipfs::unixfs::listing::Listed;
 
+use super::frame::Ends;
 use crate::classify::Mount;
 use crate::render::html::{Text, link_to_cid};
 
@@ -22,6 +23,7 @@ pub(super) struct Row {
     /// The folder as the host shows it, percent-encoded, with its slash.
     folder: String,
     mount: Mount,
+    ends: Ends,
     is_first: bool,
 }
 
@@ -34,8 +36,8 @@ pub(super) fn json_head(path: &str, cid: &Cid, page: u64) -> String {
 }
 
 impl Row {
-    pub(super) fn new(look: Look, folder: String, mount: Mount) -> Self {
-        Self { look, folder, mount, is_first: true }
+    pub(super) fn new(look: Look, folder: String, mount: Mount, ends: Ends) -> Self {
+        Self { look, folder, mount, ends, is_first: true }
     }
 
     /// Writes one entry.
@@ -75,14 +77,18 @@ impl Row {
     /// Writes the end, with the way to the next page if there is one.
     pub(super) fn end(&self, rows: &mut String, next: Option<u64>) {
         match (self.look, next) {
-            (Look::Html, None) => rows.push_str("</tbody>\n</table>\n</main>\n</body>\n</html>\n"),
-            (Look::Html, Some(next)) => write!(
-                rows,
-                "</tbody>\n</table>\n<p>There are more entries: \
-                 <a href=\"?page={next}\" rel=\"next\">page {next}</a></p>\n\
-                 </main>\n</body>\n</html>\n"
-            )
-            .expect(INFALLIBLE),
+            (Look::Html, next) => {
+                rows.push_str(&self.ends.rows);
+                if let Some(next) = next {
+                    write!(
+                        rows,
+                        "<p>There are more entries: \
+                         <a href=\"?page={next}\" rel=\"next\">page {next}</a></p>"
+                    )
+                    .expect(INFALLIBLE);
+                }
+                rows.push_str(&self.ends.page);
+            }
             (Look::Json, None) => rows.push_str("\n]}\n"),
             (Look::Json, Some(next)) => {
                 write!(rows, "\n],\"next\":\"?format=json&page={next}\"}}\n").expect(INFALLIBLE);
@@ -116,7 +122,7 @@ mod tests {
     fn written(look: Look, name: &str) -> String {
         let cid = *Block::of(Codec::Raw, Bytes::from_static(b"x")).expect("small").cid();
         let mut rows = String::new();
-        let mut row = Row::new(look, "/ipfs/x/".to_owned(), Mount::Path);
+        let mut row = Row::new(look, "/ipfs/x/".to_owned(), Mount::Path, Ends::default());
         row.write(&mut rows, &Listed { name: name.to_owned(), cid, tsize: 1536 });
         rows
     }

@@ -1,0 +1,153 @@
+//! Every page that the gateway draws, in a browser: readable by everybody, on a phone, by night, and
+//! without a script.
+
+use std::fs;
+use std::path::PathBuf;
+
+use harness::content::percent_encode;
+use harness::{Fleet, FleetPlan, fleet, interop};
+use serde_json::{Value, json};
+
+/// A CID of the raw codec that nobody has.
+fn nobodys(byte: &str) -> String {
+    format!("f01551220{}", byte.repeat(32))
+}
+
+/// A block of dag-json with everything that a preview draws, in a CAR.
+fn data_in_a_car() -> (String, Vec<u8>) {
+    let link = ipfs::Block::of(ipfs::Codec::Raw, b"linked".to_vec().into()).expect("small");
+    let deep = format!("{}1{}", "{\"below\":[".repeat(12), "]}".repeat(12));
+    let text = format!(
+        "{{\"deep\":{deep},\"link\":{{\"/\":\"{}\"}},\"list\":[1,2.5,null,true],\"text\":\"{}\"}}",
+        link.cid(),
+        "a-word-without-end".repeat(12),
+    );
+    let block = ipfs::Block::of(ipfs::Codec::DagJson, text.into()).expect("small");
+    let mut car = ipfs::car::header(&[*block.cid()]);
+    car.extend(ipfs::car::section_prefix(block.cid(), block.data().len()));
+    car.extend_from_slice(block.data());
+    (block.cid().to_string(), car)
+}
+
+/// Adds a folder with a subfolder, long names and hostile ones, and returns its root.
+fn add_folder(fleet: &Fleet) -> String {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let long = "a-name-that-is-long-and-has-no-place-to-break".repeat(4);
+    let names = ["a.txt", "grün & ungrün.txt", "<script>alert(1)<", long.as_str()];
+    fs::create_dir(folder.path().join("folder")).expect("folders can be made");
+    fs::write(folder.path().join("folder/inside.txt"), "inside").expect("it can be written");
+    for name in names {
+        fs::write(folder.path().join(name), name.repeat(300)).expect("it can be written");
+    }
+    fleet.add(folder.path()).expect("the folder is added")
+}
+
+/// Where screenshots are kept.
+fn artefacts() -> PathBuf {
+    let build = fleet::build_folder();
+    let build = build.parent().expect("a profile lies in the build folder");
+    let folder = build.join("artefacts/pages");
+    fs::create_dir_all(&folder).expect("folders can be made");
+    folder
+}
+
+/// A page: its name, its path with or without a host before it, the headers to send, its status.
+type Page = (&'static str, String, Value, u16);
+
+/// Looks at pages and returns what is wrong with them.
+fn complaints(fleet: &Fleet, pages: &[Page]) -> Vec<String> {
+    let port = fleet.gateway.http.port();
+    let wanted = pages.iter().map(|(name, path, headers, _)| {
+        let (host, path) = path.split_at(path.find('/').expect("a path has a slash"));
+        let host = if host.is_empty() { "127.0.0.1" } else { host };
+        json!({ "name": name, "url": format!("http://{host}:{port}{path}"), "headers": headers })
+    });
+    let wanted = Value::from_iter(wanted).to_string();
+    let folder = artefacts();
+    let folder = folder.to_str().expect("the path is UTF-8");
+    let seen = interop::run("pages.mjs", &[folder], &wanted).expect("Chromium runs");
+    let seen = seen.as_array().expect("a list of what was seen");
+    assert_eq!(seen.len(), pages.len() * 4, "light and dark, wide and narrow");
+    let mut complaints = Vec::new();
+    for look in seen {
+        let page = pages.iter().find(|(name, ..)| look["name"] == *name);
+        let status = page.expect("only what was wanted is seen").3;
+        let is_well = look["status"] == status
+            && look["violations"] == json!([])
+            && look["console"] == json!([])
+            && look["scripts"] == 0
+            && look["overflow"] == 0
+            && look["headings"] == 1
+            && look["title"].as_str().is_some_and(|title| !title.is_empty());
+        if !is_well {
+            complaints.push(format!("{status} is due: {look}"));
+        }
+    }
+    complaints
+}
+
+fn pages(root: &str, data: &str, denied: [String; 2]) -> Vec<Page> {
+    let none = || json!({});
+    let page = |name, path: String, status| (name, path, none(), status);
+    let long = percent_encode(&"<img src=x>".repeat(30));
+    let [policy, law] = denied;
+    vec![
+        page("start", "/".to_owned(), 200),
+        page("help", "/help".to_owned(), 200),
+        page("policy", "/policy".to_owned(), 200),
+        page("listing", format!("/ipfs/{root}/"), 200),
+        page("listing-below", format!("/ipfs/{root}/folder/"), 200),
+        page("preview", format!("/ipfs/{data}"), 200),
+        page("bad-request", "/ipfs/not-a-cid".to_owned(), 400),
+        page("not-found", format!("/ipfs/{root}/{long}"), 404),
+        page("no-such-page", "/nothing/here".to_owned(), 404),
+        page("other-form", format!("/ipfs/{root}/a.txt?format=dag-json"), 406),
+        page("blocked", format!("/ipfs/{policy}"), 410),
+        (
+            "not-at-hand",
+            format!("/ipfs/{}", nobodys("11")),
+            json!({ "cache-control": "only-if-cached" }),
+            412,
+        ),
+        ("range", format!("/ipfs/{root}/a.txt"), json!({ "range": "bytes=99999999-" }), 416),
+        page("other-host", "stranger.example/".to_owned(), 421),
+        page("law", format!("/ipfs/{law}"), 451),
+        page("unsupported", format!("/ipfs/{data}/text"), 501),
+        page("no-providers", format!("/ipfs/{}", nobodys("5a")), 502),
+    ]
+}
+
+#[test]
+fn every_page_is_accessible_on_every_screen_and_runs_no_script() {
+    let lists = tempfile::tempdir().expect("a folder can be made");
+    let denied = [nobodys("a1"), nobodys("a2")];
+    let list = lists.path().join("operator.deny");
+    let [policy, law] = &denied;
+    let rules = format!(
+        "version: 1\n---\n/ipfs/{policy}\n/ipfs/{law} gateway_status=451 reason=Court%20order%207\n"
+    );
+    fs::write(&list, rules).expect("it can be written");
+    let gateway_set = vec![
+        ("hosts.any", json!("never")),
+        ("hosts.table", json!([{ "name": "127.0.0.1", "class": "path" }])),
+        ("denylist.lists", json!([{ "file": list }])),
+        ("pages.operator", json!("Gateway of the Example Society")),
+        ("pages.abuse", json!("mailto:abuse@gateway.example")),
+        ("pages.check_url", json!("https://check.example/?cid={cid}")),
+    ];
+    let plan = FleetPlan { gateway_set, ..FleetPlan::default() };
+    let mut fleet = Fleet::start(&plan).expect("the fleet starts");
+    let root = add_folder(&fleet);
+    let (data, car) = data_in_a_car();
+    let import = |node: &fleet::Member| node.import("application/vnd.ipld.car", &car);
+    let imported = import(&fleet.nodes[0]).expect("the CAR is imported");
+    assert_eq!(imported, data);
+
+    let mut wrong = complaints(&fleet, &pages(&root, &data, denied));
+    for node in &mut fleet.nodes {
+        node.kill();
+    }
+    let dead = ("no-node", format!("/ipfs/{}", nobodys("33")), json!({}), 503);
+    wrong.extend(complaints(&fleet, &[dead]));
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
