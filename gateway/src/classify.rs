@@ -3,6 +3,7 @@
 //! Nothing is looked up here and no content path is parsed: a path that was resolved before is
 //! found by its text alone, and one that was not is parsed by `resolve`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use ipfs::path::PathError;
 use ipfs::trustless::{ByteRange, RangeError, TrustlessError};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 mod caller;
 mod canonical;
@@ -191,7 +193,7 @@ pub(crate) enum Mount {
 }
 
 /// A request for content.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Content {
     /// `/ipfs/{cid}[/path]` or `/ipns/{name}[/path]`, percent-encoded as it came: what plans are
     /// found by.
@@ -230,6 +232,12 @@ impl Content {
     /// The path as the host shows it, percent-encoded.
     pub(crate) fn shown_path(&self) -> &str {
         &self.path[self.mounted..]
+    }
+
+    /// The same request, by a client that has no copy and wants the whole.
+    pub(crate) fn without_conditions(&self) -> Self {
+        let (range, if_range, if_none_match) = (None, None, None);
+        Self { range, if_range, if_none_match, ..self.clone() }
     }
 
     /// Whether no other root shares the origin, so that the root may rule its own paths.
@@ -401,6 +409,16 @@ fn check_size(parts: &Parts) -> Result<(), AskError> {
     Ok(())
 }
 
+/// A path or query in visible ASCII: what came as it is beyond that is percent-encoded, so that it
+/// can be said again in a header.
+fn visible(text: &str) -> Cow<'_, str> {
+    const REST: &AsciiSet = &AsciiSet::EMPTY.add(b'\\');
+    if text.is_ascii() && !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    utf8_percent_encode(text, REST).collect::<String>().into()
+}
+
 /// Content below `root`, which is empty where the path itself names it.
 fn content(parts: &Parts, root: String, mount: Mount) -> Result<Asked, AskError> {
     let headers = &parts.headers;
@@ -412,9 +430,9 @@ fn content(parts: &Parts, root: String, mount: Mount) -> Result<Asked, AskError>
         .map(|range| range.to_str().map_err(|_| RangeError).and_then(ByteRange::parse));
     Ok(Asked::Content(Box::new(Content {
         mounted: root.len(),
-        path: root + parts.uri.path(),
+        path: root + &visible(parts.uri.path()),
         mount,
-        query: query.map(str::to_owned),
+        query: query.map(|query| visible(query).into_owned()),
         wish: form.wish,
         negotiated: form.negotiated,
         page_is_fine: form.page_is_fine,

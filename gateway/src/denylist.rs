@@ -5,14 +5,15 @@
 //! read before stays, and its age grows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use ipfs::Cid;
 use ipfs::denylist::{List, Verdict};
+use parking_lot::Mutex;
 use telemetry::Tasks;
-use tracing::info;
+use tracing::{info, warn};
 
 mod config;
 mod follow;
@@ -51,13 +52,22 @@ pub(crate) struct InForce {
 pub(crate) struct Denylist {
     /// In their order: of several that have a word on something, the last has the last one.
     lists: ArcSwap<Vec<InForce>>,
+    /// What each source says, and when it was last found to say it.
+    sources: Mutex<Vec<Said>>,
     /// Grows whenever a list changes, so that what was found in order can be known as such.
     generation: AtomicU64,
     metrics: Metrics,
 }
 
+/// What one source says.
+struct Said {
+    lists: Vec<Arc<List>>,
+    dry_run: bool,
+    seen: Instant,
+}
+
 impl Denylist {
-    /// Reads every list and goes on to follow them.
+    /// Reads every list and goes on to follow them, each source at its own pace.
     ///
     /// # Errors
     /// A text that names the list that cannot be read, and why.
@@ -66,34 +76,80 @@ impl Denylist {
         tasks: &Tasks,
         metrics: Metrics,
     ) -> Result<Arc<Self>, String> {
-        let mut follower = Follower::new(config, tasks, metrics.clone())?;
-        follower.read_all().await?;
         let denylist = Arc::new(Self {
-            lists: ArcSwap::from_pointee(follower.in_force()),
+            lists: ArcSwap::default(),
+            sources: Mutex::default(),
             generation: AtomicU64::new(1),
             metrics,
         });
-        if config.lists.is_empty() {
-            return Ok(denylist);
-        }
-        let (following, refresh) = (Arc::clone(&denylist), config.refresh);
-        tasks.background("denylists", async move {
-            loop {
-                tokio::time::sleep(refresh).await;
-                let began = Instant::now();
-                if follower.look().await {
-                    following.lists.store(Arc::new(follower.in_force()));
-                    following.generation.fetch_add(1, Relaxed);
-                    info!(took = ?began.elapsed(), "denylists changed");
-                }
+        let mut followers = Vec::new();
+        for (index, source) in config.lists.iter().enumerate() {
+            let wrong = |why: String| format!("denylist.lists[{index}]: {why}");
+            let mut follower = Follower::new(source, config, tasks).map_err(wrong)?;
+            if let Some(error) = follower.look().await.error {
+                return Err(wrong(error));
             }
-        });
+            let (lists, dry_run) = (follower.lists(), source.dry_run);
+            denylist.sources.lock().push(Said { lists, dry_run, seen: Instant::now() });
+            followers.push(follower);
+        }
+        denylist.publish();
+        for (index, follower) in followers.into_iter().enumerate() {
+            let following = Arc::clone(&denylist).follow(index, follower, config.refresh);
+            tasks.background("denylist", following);
+        }
         Ok(denylist)
+    }
+
+    /// Follows one source for ever.
+    async fn follow(self: Arc<Self>, index: usize, mut follower: Follower, refresh: Duration) {
+        loop {
+            tokio::time::sleep(refresh).await;
+            let look = follower.look().await;
+            match look.error {
+                Some(error) => {
+                    self.metrics.failures.inc();
+                    warn!(list = index, error, "denylist cannot be read, the one before stays");
+                }
+                None => self.sources.lock()[index].seen = Instant::now(),
+            }
+            if look.changed {
+                self.sources.lock()[index].lists = follower.lists();
+                self.publish();
+                info!(list = index, "denylist changed");
+            }
+            self.measure();
+        }
+    }
+
+    /// Puts in force what the sources say.
+    fn publish(&self) {
+        let sources = self.sources.lock();
+        let mut lists = Vec::new();
+        for said in sources.iter() {
+            lists.extend(said.lists.iter().map(|list| InForce {
+                name: list.name().into(),
+                list: Arc::clone(list),
+                dry_run: said.dry_run,
+            }));
+        }
+        self.lists.store(Arc::new(lists));
+        self.generation.fetch_add(1, Release);
+        drop(sources);
+        self.measure();
+    }
+
+    fn measure(&self) {
+        let lists = self.lists.load();
+        let count = |of: fn(&List) -> u64| lists.iter().map(|in_force| of(&in_force.list)).sum();
+        self.metrics.set(count(List::lines), count(|list| list.skipped().lines));
+        let oldest = self.sources.lock().iter().map(|said| said.seen.elapsed()).max();
+        self.metrics.set_age(oldest.unwrap_or_default());
     }
 
     /// Which state of the lists is in force; nothing that was allowed under it is denied by it.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Relaxed)
+        self.generation.load(Acquire)
     }
 
     /// Whether no list has anything to say.
@@ -139,6 +195,10 @@ impl Denylist {
         for in_force in lists.iter().rev() {
             let Some(verdict) = ask(&in_force.list) else { continue };
             if verdict.allow {
+                // What is only tried lifts nothing either.
+                if in_force.dry_run {
+                    continue;
+                }
                 return Ok(());
             }
             let denied = Denied {

@@ -216,6 +216,7 @@ fn of_name(error: &NameError) -> Outcome {
             Outcome::ClientError
         }
         NameError::Record { failure: RecordFailure::NoNode, .. } => Outcome::UpstreamFault,
+        NameError::Busy(_) => Outcome::Overload,
         NameError::NotAPath { .. }
         | NameError::Record { .. }
         | NameError::Expired(_)

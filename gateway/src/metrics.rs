@@ -125,6 +125,8 @@ pub(crate) struct NamesMetrics {
     pub(crate) stale: Counter,
     /// Names that could not be resolved.
     pub(crate) failures: Counter,
+    /// Names that were not looked up because too many were.
+    pub(crate) busy: Counter,
     /// Records that were refused because one that supersedes them was known.
     pub(crate) rollbacks: Counter,
 }
@@ -348,6 +350,7 @@ impl NamesMetrics {
                 "Names served beyond their time to live because a lookup failed or was slow.",
             ),
             failures: counter("failures", "Names that could not be resolved."),
+            busy: counter("busy", "Names that were not looked up because too many were."),
             rollbacks: counter(
                 "rollbacks",
                 "Records refused because one that supersedes them was known.",

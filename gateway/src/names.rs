@@ -12,7 +12,9 @@ use ipfs::dnslink;
 use ipfs::ipns::Name;
 use ipfs::path::{ContentPath, Named};
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use telemetry::Tasks;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 mod config;
@@ -30,6 +32,9 @@ use crate::upstream::{RecordFailure, Shared};
 const HOPS_MAX: usize = 32;
 /// What a name in the cache costs, for the bound by bytes.
 const OVERHEAD_BYTES: usize = 512;
+
+/// How long ago a value may have been looked up to be of the request itself.
+const JUST: Duration = Duration::from_millis(50);
 
 /// Why a name leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +76,9 @@ pub(crate) enum NameError {
     /// It took longer than the request may.
     #[error("{0} could not be resolved in time")]
     Timeout(String),
+    /// As many names are being looked up as may be.
+    #[error("{0} cannot be looked up: too many names are")]
+    Busy(String),
     /// It is not known here, and nobody was to be asked.
     #[error("{0} is not at hand")]
     NotCached(String),
@@ -87,8 +95,8 @@ pub(crate) struct Resolved {
     pub(crate) age: Duration,
     /// Whether a value had to serve beyond its time to live.
     pub(crate) stale: bool,
-    /// The other names that it led through.
-    pub(crate) through: Vec<String>,
+    /// The other names that it led through, each with the path below it, percent-encoded.
+    pub(crate) through: Vec<(String, String)>,
 }
 
 /// On whose behalf a name is resolved.
@@ -134,6 +142,10 @@ pub(crate) struct Names {
     known: Cache<Key, Arc<Value>>,
     failed: Cache<Key, NameError>,
     lookups: Lookups,
+    /// How many more lookups there may be.
+    room: Arc<Semaphore>,
+    /// Held while a value is compared with the one that is known and kept.
+    keeping: Mutex<()>,
     dns: Dns,
     pool: Shared,
     tasks: Tasks,
@@ -161,7 +173,9 @@ impl Names {
         let dns = Dns::new(config, &tasks)?;
         let config = config.clone();
         let lookups = Lookups::default();
-        Ok(Self { config, known, failed, lookups, dns, pool, tasks, metrics })
+        let room = Arc::new(Semaphore::new(config.lookups_max));
+        let keeping = Mutex::default();
+        Ok(Self { config, known, failed, lookups, room, keeping, dns, pool, tasks, metrics })
     }
 
     /// Follows a name to an immutable path.
@@ -198,7 +212,7 @@ impl Names {
             let named = Named::parse(path).map_err(|_| NameError::NotAPath { name: key.text() })?;
             rest.insert_str(0, &named.rest);
             key = Key::read(&named.name)?;
-            resolved.through.push(key.text());
+            resolved.through.push((key.text(), rest.clone()));
         }
         Err(NameError::TooManyHops)
     }
@@ -228,16 +242,20 @@ impl Names {
             && value.is_fresh()
         {
             self.metrics.hits.inc();
-            if value.is_ageing() && !ask.only_if_cached {
+            if value.is_ageing() && !ask.only_if_cached && !self.failed.contains_key(key) {
                 // Whoever asks next finds it fresh; nobody waits for that.
                 drop(lookup::join(self, key, ask));
             }
             return Ok(Arc::clone(value));
         }
-        if known.is_none()
-            && let Some(error) = self.failed.get(key)
-        {
-            return Err(error);
+        let stale = || known.clone().filter(|value| value.may_serve_stale(self.config.stale_max));
+        if let Some(error) = self.failed.get(key) {
+            // Believed for a while, so that what fails is not asked for every request.
+            return match stale() {
+                Some(value) => Ok(self.served_stale(value)),
+                None if ask.only_if_cached => Err(NameError::NotCached(key.text())),
+                None => Err(error),
+            };
         }
         self.metrics.misses.inc();
         // With a value at hand, a lookup has only so long to do better.
@@ -252,19 +270,26 @@ impl Names {
         };
         let error = match outcome {
             Some(Ok(value)) => return Ok(value),
+            // Its servers say that it leads nowhere any more, which is an answer.
+            Some(Err(error @ (NameError::NoDnslink(_) | NameError::NotAPath { .. }))) => {
+                self.known.invalidate(key);
+                return Err(error);
+            }
             Some(Err(error)) => error,
             None => NameError::Timeout(key.text()),
         };
-        match known.filter(|value| value.may_serve_stale(self.config.stale_max)) {
-            Some(value) => {
-                self.metrics.stale.inc();
-                Ok(value)
-            }
+        match stale() {
+            Some(value) => Ok(self.served_stale(value)),
             None => {
                 self.metrics.failures.inc();
                 Err(error)
             }
         }
+    }
+
+    fn served_stale(&self, value: Arc<Value>) -> Arc<Value> {
+        self.metrics.stale.inc();
+        value
     }
 }
 
@@ -272,7 +297,8 @@ impl Resolved {
     fn note(&mut self, value: &Value) {
         let age = value.age();
         self.age = self.age.max(age);
-        self.stale |= !value.is_fresh();
+        // One without a time to live was looked up for this request, or else it is stale.
+        self.stale |= !value.is_fresh() && age > JUST;
         if let Some(ttl) = value.left(SystemTime::now()) {
             self.ttl = Some(self.ttl.map_or(ttl, |known| known.min(ttl)));
         }

@@ -129,12 +129,24 @@ impl Plan {
             nth if exact => segments[nth..].to_vec(),
             _ => Vec::new(),
         };
+        // A folder's index is below it by its name, and a file of its own.
         let index = match &self.shows {
-            Shows::File { cid, .. } => Some((*cid, Vec::new())),
-            Shows::Listing | Shows::Slash | Shows::Symlink(_) | Shows::Block(_) => None,
+            Shows::File { cid, .. } if *cid != self.terminal => Some(*cid),
+            Shows::File { .. }
+            | Shows::Listing
+            | Shows::Slash
+            | Shows::Symlink(_)
+            | Shows::Block(_) => None,
         };
+        let named = |nth: usize, root: &Cid| {
+            let indexed = index.filter(|_| nth == 0 || exact);
+            indexed.map(|_| (*root, [below(nth), vec![INDEX.to_owned()]].concat()))
+        };
+        let indexed: Vec<_> =
+            self.roots.iter().enumerate().filter_map(|(nth, root)| named(nth, root)).collect();
+        let index = index.map(|index| (index, Vec::new()));
         let roots = self.roots.iter().enumerate().map(|(nth, root)| (*root, below(nth)));
-        roots.chain(index).collect()
+        roots.chain(indexed).chain(index).collect()
     }
 }
 

@@ -127,7 +127,7 @@ impl Gateway {
         let planned = self.plan(ask, &target.path, record, deadline).await; // which blocks answer it
         let (plan, reader) = match planned {
             Ok(planned) => planned,
-            Err(Error::Plan(missing)) if ask.is_isolated() && missing.is_not_there() => {
+            Err(Error::Plan(missing)) if is_ruled(ask) && missing.is_not_there() => {
                 return self.ruled(ask, &target, missing, record, deadline).await;
             }
             Err(error) => return Err(error),
@@ -158,7 +158,10 @@ impl Gateway {
         record.is_named = true;
         self.allow_name(&named.name, &named.rest)?; // may the name be served at all
         let resolved = self.names.resolve(&named.name, &name_ask(ask, record, deadline)).await?;
-        resolved.through.iter().try_for_each(|name| self.allow_name(name, ""))?;
+        let through = |(name, rest): &(String, String)| {
+            self.allow_name(name, &format!("{rest}{}", named.rest))
+        };
+        resolved.through.iter().try_for_each(through)?;
         let path = Cow::Owned(format!("{}{}", resolved.path, named.rest));
         Ok(Target { path, fresh: Fresh::Named(resolved) })
     }
@@ -210,15 +213,22 @@ impl Gateway {
         if rule.is_redirect() {
             return Ok(render::to_rule(&rule, ask, &target.fresh));
         }
-        let path = format!("{root}{}", rule.path());
-        let (plan, reader) = self.plan(ask, &path, record, deadline).await?;
-        let mut rendered =
-            render::response(&plan, ask, reader, &self.render, &target.fresh).await?;
-        if rendered.status() == StatusCode::OK
-            && let Ok(status) = StatusCode::from_u16(rule.status)
-        {
-            *rendered.status_mut() = status;
+        if let Ok(named) = Named::parse(&format!("{}{}", &ask.path[..ask.mounted], rule.path())) {
+            self.allow_name(&named.name, &named.rest)?;
         }
+        // A folder is meant with its slash, which behind a file is of no meaning.
+        let path = format!("{root}{}/", rule.path().trim_end_matches('/'));
+        let (plan, reader) = self.plan(ask, &path, record, deadline).await?;
+        if rule.status == 200 {
+            let (config, fresh) = (&self.render, &target.fresh);
+            return Ok(render::response(&plan, ask, reader, config, fresh).await?);
+        }
+        // What is not there has no copy that could be good, and no part.
+        let whole = ask.without_conditions();
+        let (config, fresh) = (&self.render, &target.fresh);
+        let mut rendered = render::response(&plan, &whole, reader, config, fresh).await?;
+        *rendered.status_mut() =
+            StatusCode::from_u16(rule.status).unwrap_or(StatusCode::NOT_FOUND);
         Ok(rendered)
     }
 
@@ -403,6 +413,11 @@ struct Target<'a> {
     /// `/ipfs/{cid}[/path]`, percent-encoded.
     path: Cow<'a, str>,
     fresh: Fresh,
+}
+
+/// Whether a website's rules count for what is asked: for pages where the origin is its own.
+fn is_ruled(ask: &Ask) -> bool {
+    ask.is_isolated() && (ask.wish == Wish::Page || ask.page_is_fine)
 }
 
 /// Whether the answer depends on what the last block is, rather than on its bytes alone.

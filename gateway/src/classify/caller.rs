@@ -47,9 +47,10 @@ impl Caller {
             };
         }
         let believed = is_trusted(peer, trusted);
+        // A proxy that adds to what its client sent leaves several, of which the last is its own.
         let forwarded = |name: &str| {
-            let value = parts.headers.get(name).filter(|_| believed)?.to_str().ok()?;
-            Some(value.split(',').next().unwrap_or("").trim())
+            let value = parts.headers.get_all(name).iter().next_back().filter(|_| believed)?;
+            Some(value.to_str().ok()?.rsplit(',').next().unwrap_or("").trim())
         };
         let authority = forwarded("x-forwarded-host").map_or(authority, str::as_bytes);
         let host = host_of(authority).ok_or(AskError::BadHost)?;
@@ -96,13 +97,19 @@ fn client(parts: &Parts, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
         .flat_map(|value| value.split(','))
         .collect();
     for hop in hops.iter().rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = address_of(hop.trim()) else { break };
         nearest = address;
         if !is_trusted(address, trusted) {
             break;
         }
     }
     nearest
+}
+
+/// An address, with or without a port.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| Some(text.parse::<std::net::SocketAddr>().ok()?.ip()))
 }
 
 /// The one authority that a request names.
@@ -177,9 +184,9 @@ mod tests {
 
     const FORWARDED: [(&str, &str); 4] = [
         ("host", "inner:8080"),
-        ("x-forwarded-host", "Outer.example"),
+        ("x-forwarded-host", "chosen.example, Outer.example"),
         ("x-forwarded-proto", "https"),
-        ("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.0.0.2"),
+        ("x-forwarded-for", "203.0.113.9, 198.51.100.7:5123, 10.0.0.2"),
     ];
 
     #[test]

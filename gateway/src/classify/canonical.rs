@@ -30,7 +30,8 @@ pub(crate) struct Redirect {
 
 impl Redirect {
     fn to(status: StatusCode, location: &str) -> Result<Self, AskError> {
-        let location = HeaderValue::from_str(location).map_err(|_| AskError::BadUri)?;
+        let location = HeaderValue::from_str(&super::visible(location));
+        let location = location.map_err(|_| AskError::BadUri)?;
         Ok(Self { status, location, cache_control: KEEP })
     }
 

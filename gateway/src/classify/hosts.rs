@@ -85,13 +85,14 @@ pub struct Config {
     /// The hosts that are answered. Default none. Can be reloaded.
     pub table: Vec<Host>,
     /// Whether any other host is answered as a path gateway: `loopback`, `always` or `never`.
-    /// Default `loopback`, which is when the listener has a loopback address.
+    /// Default `loopback`, which is when the listener has a loopback address and no proxies are
+    /// believed.
     pub any: AnyHost,
     /// Proxies whose `X-Forwarded-Host`, `-Proto` and `-For` are believed, as `10.0.0.0/8` or
     /// `::1/128`. Default none: nobody's are. Can be reloaded.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether `CONNECT` opens a tunnel to this gateway itself, for tests of clients that know
-    /// gateways as proxies. Refused on any but a loopback address. Default false.
+    /// gateways as proxies. Refused on any but a loopback address. Default false. Takes a restart.
     pub tunnel: bool,
 }
 
@@ -176,7 +177,8 @@ impl Hosts {
         let any = match config.any {
             AnyHost::Always => true,
             AnyHost::Never => false,
-            AnyHost::Loopback => loopback,
+            // A proxy on this machine brings the requests of everybody.
+            AnyHost::Loopback => loopback && config.trusted_proxies.is_empty(),
         };
         let has_subdomains =
             exact.values().chain(below.values()).any(|row| matches!(row, Row::Subdomain));
@@ -231,18 +233,21 @@ impl Hosts {
 
     /// Splits `{id}.{namespace}.{gateway}` where the gateway is one of subdomains.
     fn origin<'a>(&self, host: &'a str) -> Option<(&'a str, &'static str, &'a str)> {
-        for (at, _) in host.match_indices(".ip") {
-            let namespace = match host.get(at..at + 6) {
-                Some(".ipfs.") => "ipfs",
-                Some(".ipns.") => "ipns",
-                Some(_) | None => continue,
-            };
-            let (id, gateway) = (&host[..at], &host[at + 6..]);
-            if !id.is_empty() && matches!(self.row(gateway), Some(Row::Subdomain)) {
-                return Some((id, namespace, gateway));
-            }
-        }
-        None
+        let split = |is_exact: bool| {
+            host.match_indices(".ip").find_map(|(at, _)| {
+                let namespace = match host.get(at..at + 6)? {
+                    ".ipfs." => "ipfs",
+                    ".ipns." => "ipns",
+                    _ => return None,
+                };
+                let (id, gateway) = (&host[..at], &host[at + 6..]);
+                let row = if is_exact { self.exact.get(gateway) } else { self.row(gateway) };
+                let is_one = !id.is_empty() && matches!(row, Some(Row::Subdomain));
+                is_one.then_some((id, namespace, gateway))
+            })
+        };
+        // What an exact name splits off is not a part of what a wildcard would.
+        split(true).or_else(|| split(false))
     }
 }
 

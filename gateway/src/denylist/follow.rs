@@ -1,4 +1,4 @@
-//! Follows lists: files by their date and size, servers by asking for what was appended.
+//! Follows one source of lists: files by their date and size, a server by what was appended.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,14 +6,13 @@ use std::time::SystemTime;
 
 use ipfs::denylist::{Feed, List};
 use telemetry::Tasks;
-use tokio::time::Instant;
 use tracing::warn;
 
 mod remote;
 
 use remote::Remote;
 
-use super::{Config, InForce, Metrics};
+use super::{Config, Source};
 
 /// Bytes of a file that are read at a time.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -27,6 +26,7 @@ struct Stamp {
 }
 
 /// A list in a file.
+#[derive(Debug, Clone)]
 struct File {
     path: PathBuf,
     stamp: Stamp,
@@ -41,136 +41,86 @@ enum State {
     Remote(Box<Remote>),
 }
 
-/// The sources, in their order.
+/// One source.
 pub(super) struct Follower {
-    sources: Vec<(State, bool)>,
+    state: State,
     bytes_max: u64,
     tasks: Tasks,
-    metrics: Metrics,
-    /// When each source was last found to be as it is.
-    seen: Vec<Instant>,
+}
+
+/// What a look at a source found.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Whether some list changed, whatever went wrong with another.
+    pub(super) changed: bool,
+    /// What could not be read, and stays as it was.
+    pub(super) error: Option<String>,
 }
 
 impl Follower {
-    pub(super) fn new(config: &Config, tasks: &Tasks, metrics: Metrics) -> Result<Self, String> {
-        let mut sources = Vec::new();
-        for source in &config.lists {
-            let state = match (&source.file, &source.url) {
-                (Some(path), _) => State::Files { path: path.clone(), files: Vec::new() },
-                (None, Some(url)) => State::Remote(Box::new(Remote::new(url, config, tasks)?)),
-                (None, None) => continue,
-            };
-            sources.push((state, source.dry_run));
-        }
-        let seen = vec![Instant::now(); sources.len()];
-        let bytes_max = config.list_bytes_max.as_u64();
-        Ok(Self { sources, bytes_max, tasks: tasks.clone(), metrics, seen })
-    }
-
-    /// Reads every list for the first time.
-    ///
-    /// # Errors
-    /// A text that names the list that cannot be read, and why.
-    pub(super) async fn read_all(&mut self) -> Result<(), String> {
-        for index in 0..self.sources.len() {
-            self.read(index).await.map_err(|why| format!("denylist.lists[{index}]: {why}"))?;
-        }
-        self.measure();
-        Ok(())
-    }
-
-    /// Looks for changes; returns whether there are any.
-    pub(super) async fn look(&mut self) -> bool {
-        let mut changed = false;
-        for index in 0..self.sources.len() {
-            match self.read(index).await {
-                Ok(is_new) => changed |= is_new,
-                Err(error) => {
-                    self.metrics.failures.inc();
-                    warn!(list = index, error, "denylist cannot be read, the one before stays");
-                }
-            }
-        }
-        self.measure();
-        changed
+    pub(super) fn new(source: &Source, config: &Config, tasks: &Tasks) -> Result<Self, String> {
+        let state = match (&source.file, &source.url) {
+            (Some(path), _) => State::Files { path: path.clone(), files: Vec::new() },
+            (None, Some(url)) => State::Remote(Box::new(Remote::new(url, config, tasks)?)),
+            (None, None) => return Err("has neither a file nor a url".to_owned()),
+        };
+        Ok(Self { state, bytes_max: config.list_bytes_max.as_u64(), tasks: tasks.clone() })
     }
 
     /// What is in force.
-    pub(super) fn in_force(&self) -> Vec<InForce> {
-        let mut lists = Vec::new();
-        for (state, dry_run) in &self.sources {
-            let mut add = |list: &Arc<List>| {
-                let (name, list) = (list.name().into(), Arc::clone(list));
-                lists.push(InForce { name, list, dry_run: *dry_run });
-            };
-            match state {
-                State::Files { files, .. } => files.iter().for_each(|file| add(&file.list)),
-                State::Remote(remote) => remote.list().into_iter().for_each(add),
+    pub(super) fn lists(&self) -> Vec<Arc<List>> {
+        match &self.state {
+            State::Files { files, .. } => files.iter().map(|file| Arc::clone(&file.list)).collect(),
+            State::Remote(remote) => remote.list().into_iter().cloned().collect(),
+        }
+    }
+
+    /// Reads the source as far as it changed.
+    pub(super) async fn look(&mut self) -> Look {
+        match &mut self.state {
+            State::Remote(remote) => match remote.read().await {
+                Ok(changed) => Look { changed, error: None },
+                Err(error) => Look { changed: false, error: Some(error) },
+            },
+            State::Files { path, files } => {
+                let (path, known, bytes_max) = (path.clone(), files.clone(), self.bytes_max);
+                let work = move || read_files(&path, known, bytes_max);
+                match self.tasks.spawn_blocking("denylist", work).await {
+                    Ok((read, look)) => {
+                        *files = read;
+                        look
+                    }
+                    Err(error) => Look { changed: false, error: Some(error.to_string()) },
+                }
             }
         }
-        lists
-    }
-
-    /// Reads one source as far as it changed; returns whether it did.
-    async fn read(&mut self, index: usize) -> Result<bool, String> {
-        let (state, _) = &mut self.sources[index];
-        let changed = match state {
-            State::Remote(remote) => remote.read().await?,
-            State::Files { path, files } => {
-                let (path, known) = (path.clone(), std::mem::take(files));
-                let before = known.len();
-                let bytes_max = self.bytes_max;
-                let work = move || read_files(&path, known, bytes_max);
-                let read = self.tasks.spawn_blocking("denylist", work).await;
-                let (read, error, mut changed) = read.map_err(|error| error.to_string())?;
-                changed |= read.len() != before;
-                *files = read;
-                if let Some(error) = error {
-                    return Err(error);
-                }
-                changed
-            }
-        };
-        self.seen[index] = Instant::now();
-        Ok(changed)
-    }
-
-    fn measure(&self) {
-        let lists = self.in_force();
-        let count = |of: fn(&List) -> u64| lists.iter().map(|in_force| of(&in_force.list)).sum();
-        self.metrics.set(count(List::lines), count(|list| list.skipped().lines));
-        let ages = self.seen.iter().map(|seen| seen.elapsed());
-        self.metrics.set_age(ages.max().unwrap_or_default());
     }
 }
 
 /// Reads a file or a folder's files anew where they changed. What cannot be read stays as it was.
-fn read_files(
-    path: &Path,
-    mut known: Vec<File>,
-    bytes_max: u64,
-) -> (Vec<File>, Option<String>, bool) {
+fn read_files(path: &Path, mut known: Vec<File>, bytes_max: u64) -> (Vec<File>, Look) {
+    let before = known.len();
     let paths = match paths(path) {
         Ok(paths) => paths,
-        Err(error) => return (known, Some(error), false),
+        Err(error) => return (known, Look { changed: false, error: Some(error) }),
     };
-    let (mut files, mut failed, mut changed) = (Vec::new(), None, false);
+    let (mut files, mut look) = (Vec::new(), Look { changed: false, error: None });
     for path in paths {
-        let before =
-            known.iter().position(|file| file.path == path).map(|at| known.swap_remove(at));
-        match read_file(&path, before.as_ref(), bytes_max) {
+        let known = known.iter().position(|file| file.path == path).map(|at| known.swap_remove(at));
+        match read_file(&path, known.as_ref(), bytes_max) {
             Ok(Some(file)) => {
-                changed = true;
+                look.changed = true;
                 files.push(file);
             }
-            Ok(None) => files.extend(before),
+            Ok(None) => files.extend(known),
             Err(error) => {
-                failed = Some(format!("{}: {error}", path.display()));
-                files.extend(before);
+                look.error = Some(format!("{}: {error}", path.display()));
+                files.extend(known);
             }
         }
     }
-    (files, failed, changed)
+    look.changed |= files.len() != before;
+    (files, look)
 }
 
 /// The files of a source: itself, or those of a folder.

@@ -50,6 +50,9 @@ pub struct Config {
     /// How long a failure is believed without asking again. Default 10 s. Zero asks each time.
     #[serde(with = "telemetry::config::duration")]
     pub failure_ttl: Duration,
+    /// Most names that are looked up at a time; further ones get 503, or the value that is at hand.
+    /// Default 1024.
+    pub lookups_max: usize,
     /// Bytes of names and values that are kept. Default 16 MiB.
     pub cache_bytes: ByteSize,
 }
@@ -71,6 +74,7 @@ impl Default for Config {
             stale_max: Duration::from_secs(24 * 3600),
             refresh_wait: Duration::from_secs(1),
             failure_ttl: Duration::from_secs(10),
+            lookups_max: 1024,
             cache_bytes: ByteSize::mib(16),
         }
     }
@@ -85,6 +89,9 @@ impl Config {
             if duration.is_zero() {
                 return Err(format!("{key} must not be zero"));
             }
+        }
+        if self.ttl_min > self.ttl_max {
+            return Err("names.ttl_min must not be longer than names.ttl_max".to_owned());
         }
         for (domain, path) in &self.dnslinks {
             if !ipfs::dnslink::is_domain(domain) || *domain != domain.to_ascii_lowercase() {

@@ -66,7 +66,10 @@ impl Value {
     /// Whether it may serve although it should have been looked up again.
     pub(super) fn may_serve_stale(&self, stale_max: Duration) -> bool {
         let ttl = self.ttl.unwrap_or_default();
-        self.record.is_some() || self.looked_up.elapsed() < ttl.saturating_add(stale_max)
+        match &self.record {
+            Some(record) => record.is_valid_at(SystemTime::now()),
+            None => self.looked_up.elapsed() < ttl.saturating_add(stale_max),
+        }
     }
 
     /// How long an answer that depends on it may be kept: what is left of its time to live, and of
@@ -103,7 +106,13 @@ pub(super) fn join(names: &Arc<Names>, key: &Key, ask: &NameAsk) -> watch::Recei
     let deadline = Instant::now() + names.config.lookup_timeout;
     let ask = NameAsk { deadline, ..ask.clone() };
     let ended = Ended { names: Arc::clone(names), flight };
+    let Ok(room) = Arc::clone(&names.room).try_acquire_owned() else {
+        names.metrics.busy.inc();
+        tell.send_replace(Some(Err(NameError::Busy(key.text()))));
+        return told;
+    };
     names.tasks.spawn("name lookup", async move {
+        let _room = room;
         let Ended { names, flight: (key, _) } = &ended;
         let found = timeout_at(deadline, look_up(names, key, &ask)).await;
         let found = found.unwrap_or_else(|_| Err(NameError::Timeout(key.text())));
@@ -138,7 +147,8 @@ async fn look_up(names: &Names, key: &Key, ask: &NameAsk) -> Result<Value, NameE
                 return Err(NameError::NotCached(domain.to_string()));
             }
             let (path, ttl) = names.dns.dnslink(domain, ask.deadline).await?;
-            Ok(Value::of_dns(path, ttl.clamp(names.config.ttl_min, names.config.ttl_max)))
+            let ttl = ttl.max(names.config.ttl_min).min(names.config.ttl_max);
+            Ok(Value::of_dns(path, ttl))
         }
     }
 }
@@ -156,9 +166,7 @@ async fn ipns(names: &Names, name: Name, ask: &NameAsk) -> Result<Value, NameErr
             Ok(Value::of_record(record, names.config.ttl_max))
         }
         Ok(_) => Err(NameError::Expired(name.to_string())),
-        Err(RecordFailure::NotFound) if ask.only_if_cached => {
-            Err(NameError::NotCached(name.to_string()))
-        }
+        Err(_) if ask.only_if_cached => Err(NameError::NotCached(name.to_string())),
         Err(failure) => Err(NameError::Record { name: name.to_string(), failure }),
     }
 }
@@ -166,13 +174,15 @@ async fn ipns(names: &Names, name: Name, ask: &NameAsk) -> Result<Value, NameErr
 /// Keeps a value, unless the record that is known supersedes it: then that one stays, looked up
 /// again.
 fn keep(names: &Names, key: &Key, value: Value) -> Arc<Value> {
+    // Two lookups of one name may end at once; the later record stays whichever is last.
+    let _alone = names.keeping.lock();
     let known = names.known.get(key).and_then(|known| known.record.clone());
     let value = match (&value.record, known) {
         (Some(record), Some(known))
             if known.supersedes(record) && known.is_valid_at(SystemTime::now()) =>
         {
             names.metrics.rollbacks.inc();
-            Value { path: known.value().to_owned(), record: Some(known), ..value }
+            Value::of_record((*known).clone(), names.config.ttl_max)
         }
         _ => value,
     };

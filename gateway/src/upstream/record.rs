@@ -48,6 +48,9 @@ pub(crate) enum RecordFailure {
     /// Nodes were asked, and have none.
     #[error("no node has a record")]
     NotFound,
+    /// What they have is a record whose time is over.
+    #[error("the record has expired")]
+    Expired,
     /// What they have is not a valid record of this name.
     #[error("{0}")]
     Invalid(String),
@@ -129,11 +132,19 @@ async fn one(
             return Err(RecordFailure::NoNode);
         }
     }
-    let Some(bytes) = read(response, ask.deadline).await else {
-        trial.failed();
-        return Err(RecordFailure::Invalid("record is larger than one can be".to_owned()));
+    let bytes = match read(response, ask.deadline).await {
+        Ok(bytes) => bytes,
+        Err(failure) => {
+            trial.failed();
+            return Err(failure);
+        }
     };
     match prove(&ask.name, &bytes) {
+        // An expired one must not stand in the way of another node's.
+        Ok(record) if !record.is_valid_at(std::time::SystemTime::now()) => {
+            trial.succeeded();
+            Err(RecordFailure::Expired)
+        }
         Ok(record) => {
             trial.succeeded();
             Ok(record)
@@ -165,15 +176,15 @@ fn request(node: &Node, ask: &RecordAsk) -> Request<Empty<Bytes>> {
 }
 
 /// Reads a body, no further than a record can be long.
-async fn read(response: Response<Incoming>, deadline: Instant) -> Option<Bytes> {
+async fn read(response: Response<Incoming>, deadline: Instant) -> Result<Bytes, RecordFailure> {
     let mut body = response.into_body();
     let mut bytes = BytesMut::new();
-    while let Some(frame) = within(deadline, body.frame()).await? {
-        let data = frame.ok()?.into_data().unwrap_or_default();
+    while let Some(frame) = within(deadline, body.frame()).await.ok_or(RecordFailure::Timeout)? {
+        let data = frame.map_err(|_| RecordFailure::NoNode)?.into_data().unwrap_or_default();
         if bytes.len() + data.len() > RECORD_BYTES_MAX {
-            return None;
+            return Err(RecordFailure::Invalid("it is larger than a record can be".to_owned()));
         }
         bytes.extend_from_slice(&data);
     }
-    Some(bytes.freeze())
+    Ok(bytes.freeze())
 }

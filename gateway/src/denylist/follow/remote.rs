@@ -12,7 +12,7 @@ use ipfs::denylist::{Feed, List};
 use telemetry::Tasks;
 use tokio::time::{Instant, timeout_at};
 
-use super::Config;
+use crate::denylist::Config;
 use crate::outbound::{self, Client};
 
 /// A list on a server.
@@ -27,8 +27,13 @@ pub(super) struct Remote {
     bytes: u64,
     /// Whether the last line that was read had its end.
     ends_well: bool,
+    /// How long the unfinished line is that was behind what was read, the last time.
+    tail: usize,
     whole_at: Instant,
 }
+
+/// How long a list that has to be read as a whole is left alone.
+const WHOLE_EVERY: Duration = Duration::from_secs(60);
 
 impl Remote {
     pub(super) fn new(url: &str, config: &Config, tasks: &Tasks) -> Result<Self, String> {
@@ -41,6 +46,7 @@ impl Remote {
             list: None,
             bytes: 0,
             ends_well: true,
+            tail: 0,
             whole_at: Instant::now(),
         })
     }
@@ -54,18 +60,27 @@ impl Remote {
     pub(super) async fn read(&mut self) -> Result<bool, String> {
         let deadline = Instant::now() + self.timeout;
         let is_old = !self.reread.is_zero() && self.whole_at.elapsed() >= self.reread;
-        let known = self.list.clone().filter(|_| self.ends_well && self.bytes > 0 && !is_old);
-        let Some(known) = known else { return self.read_whole(deadline).await };
+        let Some(known) = self.list.clone() else { return self.read_whole(deadline).await };
+        if is_old {
+            return self.read_whole(deadline).await;
+        }
+        if !self.ends_well || self.bytes == 0 {
+            // Nothing can be appended to it, so all of it is read, and not too often.
+            let rests = self.whole_at.elapsed() < WHOLE_EVERY.min(self.reread.max(WHOLE_EVERY));
+            return if rests && self.bytes > 0 { Ok(false) } else { self.read_whole(deadline).await };
+        }
         let response = self.get(Some(self.bytes), deadline).await?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&response, self.bytes) => {
                 self.append(&known, response, deadline).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE if has_size(&response, self.bytes) => Ok(false),
-            // It is shorter than it was, or the server knows no ranges.
+            // It is shorter than it was.
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 self.read_whole(deadline).await
             }
+            // The server knows no ranges.
+            StatusCode::OK if self.whole_at.elapsed() < WHOLE_EVERY => Ok(false),
             StatusCode::OK => self.replace(response, deadline).await,
             status => Err(format!("{} answered {status}", self.uri)),
         }
@@ -84,7 +99,8 @@ impl Remote {
         response: Response<Incoming>,
         deadline: Instant,
     ) -> Result<bool, String> {
-        let mut feed = Feed::new(self.uri.to_string());
+        // Without what a URL may hold of secrets.
+        let mut feed = Feed::new(self.uri.host().unwrap_or("a server"));
         let (mut bytes, mut last) = (0, b'\n');
         let mut body = response.into_body();
         while let Some(data) = next(&mut body, deadline).await? {
@@ -96,12 +112,10 @@ impl Remote {
             feed.push(&data).map_err(|error| error.to_string())?;
         }
         let list = feed.finish().map_err(|error| error.to_string())?;
-        let is_same = self.list.as_ref().is_some_and(|known| {
-            self.bytes == bytes && known.lines() == list.lines() && self.ends_well
-        });
+        self.tail = 0;
         self.list = Some(Arc::new(list));
         (self.bytes, self.ends_well, self.whole_at) = (bytes, last == b'\n', Instant::now());
-        Ok(!is_same || !self.reread.is_zero())
+        Ok(true)
     }
 
     async fn append(
@@ -121,8 +135,12 @@ impl Remote {
         // A line that has no end yet is left for the next time.
         let whole = added.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if whole == 0 {
-            return Ok(false);
+            // Unless it has none: nothing more came since the last look.
+            let is_all = self.tail == added.len();
+            self.tail = added.len();
+            return if is_all { self.read_whole(deadline).await } else { Ok(false) };
         }
+        self.tail = 0;
         let mut list = known.clone();
         for line in added[..whole - 1].split(|byte| *byte == b'\n') {
             list.push_line(String::from_utf8_lossy(line).trim_end_matches('\r'));
