@@ -13,20 +13,24 @@ export CARGO_TARGET_DIR ?= $(BIFROST_CACHE)/target
 export CARGO_TERM_COLOR ?= auto
 # A warm build finds its own output; the dependency graph is the committed one, never a fresh one.
 CARGO := cargo
+# The release of the public suite that figures in README.md are of.
+SUITE_VERSION := v0.13.2
 LOCKED := --locked
 UP_FLAGS ?=
+SUITE ?=
 PEERS ?=
 export PEERS
 
 # The order is part of what `make test` says: the cheap checks come first.
 .NOTPARALLEL:
 
-.PHONY: help run test bench faults fmt lint deps tidy check-fmt doc unit
+.PHONY: help run test conformance bench faults fmt lint deps tidy check-fmt doc unit
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  UP_FLAGS="--nodes 3"              flags for `bifrost up`'
+	@echo '  SUITE=../gateway-conformance      a checkout of ipfs/gateway-conformance, for make conformance'
 	@echo '  PEERS="name=http://host:port …"   other gateways that bench and faults measure alongside'
 	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
 
@@ -35,6 +39,17 @@ run: ## Build release binaries and start a fleet on this machine
 	exec "$(CARGO_TARGET_DIR)/release/bifrost" up $(UP_FLAGS)
 
 test: deps check-fmt tidy lint doc unit ## Install what tests need, then run every check and every test
+
+conformance: ## Run the public suite in SUITE, a checkout of ipfs/gateway-conformance, on a fleet
+	@if [ ! -d "$(SUITE)/cmd/gateway-conformance" ]; then \
+	  echo 'SUITE="$(SUITE)" is no checkout of the public suite. Get it, and the Go that its go.mod names (1.25 or later):'; \
+	  echo '  git clone --branch $(SUITE_VERSION) https://github.com/ipfs/gateway-conformance ../gateway-conformance'; \
+	  echo '  make conformance SUITE=../gateway-conformance'; \
+	  exit 2; \
+	fi >&2
+	@command -v go > /dev/null || { echo 'no go in PATH: the suite is built with Go 1.25 or later' >&2; exit 2; }
+	$(CARGO) build $(LOCKED) --workspace --bins
+	"$(CARGO_TARGET_DIR)/debug/fleet-conformance" --suite "$(SUITE)"
 
 bench: ## Measure every figure on a release fleet; writes target/bench.json and target/bench.txt
 	$(CARGO) build $(LOCKED) --release --bins

@@ -17,23 +17,58 @@ use clap::Parser;
 use harness::{Fleet, FleetPlan, http};
 use serde_json::{Value, json};
 
-/// Every mature preset of the suite, and whether a node alone has to pass it too.
-const PRESETS: [(&str, bool); 15] = [
-    ("trustless-block-gateway", true),
-    ("trustless-car-gateway", true),
-    ("trustless-car-gateway-optional", true),
-    ("trustless-ipns-gateway", true),
-    ("path-unixfs-gateway", false),
-    ("path-range-gateway", false),
-    ("path-ipns-gateway", false),
-    ("path-tar-gateway", false),
-    ("path-dag-gateway", false),
-    ("path-raw-gateway", false),
-    ("subdomain-ipfs-gateway", false),
-    ("subdomain-ipns-gateway", false),
-    ("dnslink-gateway", false),
-    ("redirects-file", false),
-    ("proxy-gateway", false),
+/// A preset of the suite.
+struct Preset {
+    name: &'static str,
+    /// Presets that its cases carry too: the suite runs a case only when all that it carries are
+    /// asked for.
+    with: &'static [&'static str],
+    /// Whether a node alone has to pass it too.
+    of_nodes: bool,
+}
+
+impl Preset {
+    const fn of_both(name: &'static str) -> Self {
+        Self { name, with: &[], of_nodes: true }
+    }
+
+    const fn of_gateways(name: &'static str, with: &'static [&'static str]) -> Self {
+        Self { name, with, of_nodes: false }
+    }
+
+    /// What a line of the report calls it.
+    fn label(&self) -> String {
+        self.with.iter().fold(self.name.to_owned(), |label, with| {
+            format!("{label} + {}", with.trim_end_matches("-gateway"))
+        })
+    }
+
+    /// What the suite is asked for.
+    fn specs(&self) -> String {
+        self.with.iter().fold(self.name.to_owned(), |specs, with| format!("{specs},{with}"))
+    }
+}
+
+/// Every mature preset of the suite.
+const PRESETS: [Preset; 15] = [
+    Preset::of_both("trustless-block-gateway"),
+    Preset::of_both("trustless-car-gateway"),
+    Preset::of_both("trustless-car-gateway-optional"),
+    Preset::of_both("trustless-ipns-gateway"),
+    Preset::of_gateways("path-unixfs-gateway", &[]),
+    Preset::of_gateways("path-range-gateway", &["path-unixfs-gateway"]),
+    Preset::of_gateways("path-ipns-gateway", &[]),
+    Preset::of_gateways("path-tar-gateway", &[]),
+    Preset::of_gateways("path-dag-gateway", &[]),
+    Preset::of_gateways("path-raw-gateway", &[]),
+    Preset::of_gateways("subdomain-ipfs-gateway", &[]),
+    Preset::of_gateways("subdomain-ipns-gateway", &[]),
+    Preset::of_gateways("dnslink-gateway", &[]),
+    Preset::of_gateways(
+        "redirects-file",
+        &["subdomain-ipfs-gateway", "subdomain-ipns-gateway", "dnslink-gateway"],
+    ),
+    Preset::of_gateways("proxy-gateway", &["subdomain-ipfs-gateway"]),
 ];
 
 /// Runs the public conformance suite against a fleet on this machine.
@@ -55,6 +90,9 @@ struct Arguments {
     #[arg(long, default_value = "target/conformance")]
     out: PathBuf,
 }
+
+/// Columns for the name of a run.
+const WIDTH: usize = 60;
 
 /// How the cases of one run ended.
 #[derive(Debug, Default)]
@@ -86,6 +124,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
         suite.join("cmd/gateway-conformance").is_dir(),
         "{suite:?} is no checkout of the suite"
     );
+    for name in &arguments.preset {
+        let is_known = PRESETS.iter().any(|preset| preset.name == name);
+        ensure!(is_known, "the suite has no preset {name:?} that it calls stable");
+    }
     fs::create_dir_all(&arguments.out)?;
     let out = arguments.out.canonicalize()?;
     let tool = out.join("gateway-conformance");
@@ -106,22 +148,20 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let chosen = |name: &str| {
         arguments.preset.is_empty() || arguments.preset.iter().any(|preset| preset == name)
     };
-    say(&format!("{:<34}{:>8}{:>8}{:>8}", "preset", "passed", "failed", "skipped"));
+    say(&format!("{:<WIDTH$}{:>8}{:>8}{:>8}", "preset", "passed", "failed", "skipped"));
     let run = |name: &str, specs: Option<&str>, address: SocketAddr| -> Result<bool> {
         let report = out.join(format!("{}.json", name.replace(' ', "-")));
         let counts = test(&tool, &suite, &report, specs, address)?;
         let (passed, skipped) = (counts.passed, counts.skipped);
-        say(&format!("{name:<34}{passed:>8}{:>8}{skipped:>8}", counts.failed.len()));
+        say(&format!("{name:<WIDTH$}{passed:>8}{:>8}{skipped:>8}", counts.failed.len()));
         counts.failed.iter().for_each(|case| say(&format!("  FAIL {case}")));
         Ok(counts.failed.is_empty() && passed > 0)
     };
-    for (name, of_nodes) in PRESETS {
-        if !chosen(name) {
-            continue;
-        }
-        good &= run(name, Some(name), gateway)?;
-        if of_nodes {
-            good &= run(&format!("{name} node"), Some(name), node)?;
+    for preset in PRESETS.iter().filter(|preset| chosen(preset.name)) {
+        let (label, specs) = (preset.label(), preset.specs());
+        good &= run(&label, Some(&specs), gateway)?;
+        if preset.of_nodes {
+            good &= run(&format!("{label} of a node"), Some(&specs), node)?;
         }
     }
     if arguments.preset.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Folders that hold output, not source.
+/// What holds output, not source.
 const SKIPPED: [&str; 5] = [".git", "target", "node_modules", ".bifrost", ".idea"];
 
 /// The folder of the workspace.
@@ -50,8 +50,12 @@ pub(crate) fn files() -> Vec<Source> {
         for entry in std::fs::read_dir(folder).expect("the tree can be read") {
             let entry = entry.expect("the tree can be read");
             let name = entry.file_name().to_string_lossy().into_owned();
+            // In a linked worktree `.git` is a file.
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
             let kind = entry.file_type().expect("the tree can be read");
-            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file()
                 && let Ok(text) = std::fs::read_to_string(entry.path())
