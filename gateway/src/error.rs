@@ -80,6 +80,7 @@ impl Error {
                 | RenderError::NotAcceptable { .. }
                 | RenderError::OtherCodec { .. }
                 | RenderError::TooLargeForRanges { .. }
+                | RenderError::Page(_)
                 | RenderError::NotAName => Outcome::ClientError,
                 RenderError::TooLarge { .. } => Outcome::Blocked,
                 RenderError::Listing(_) | RenderError::Length(_) | RenderError::Dag { .. } => {

@@ -164,6 +164,9 @@ pub(crate) enum RenderError {
     /// A TAR that would put a file outside of its folder, or is of something else than files.
     #[error(transparent)]
     Tar(#[from] TarError),
+    /// A page of a listing beyond those that are drawn.
+    #[error("page {0} is beyond those that a listing has")]
+    Page(u64),
     /// Only a key of IPNS has a record.
     #[error("only /ipns/{{key}} has a record, without a path behind it")]
     NotAName,
@@ -267,7 +270,10 @@ fn finish(rendered: &mut Rendered, plan: &Plan, ask: &Ask, fresh: &Fresh) {
     headers.insert(HeaderName::from_static("x-ipfs-roots"), plan.ipfs_roots.clone());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    // What is shown as a page instead has no address of the form that was wished for.
+    let is_as_wished = !(ask.page_is_fine && matches!(ask.wish, Wish::Codec(_)));
     if ask.negotiated
+        && is_as_wished
         && let Some(location) = content_location(ask)
     {
         headers.insert(header::CONTENT_LOCATION, location);

@@ -227,8 +227,7 @@ impl Gateway {
         let whole = ask.without_conditions();
         let (config, fresh) = (&self.render, &target.fresh);
         let mut rendered = render::response(&plan, &whole, reader, config, fresh).await?;
-        *rendered.status_mut() =
-            StatusCode::from_u16(rule.status).unwrap_or(StatusCode::NOT_FOUND);
+        *rendered.status_mut() = StatusCode::from_u16(rule.status).unwrap_or(StatusCode::NOT_FOUND);
         Ok(rendered)
     }
 

@@ -181,6 +181,7 @@ fn plan(fixtures: &Path) -> Result<FleetPlan> {
     Ok(FleetPlan {
         gateway_set: vec![
             ("hosts.table", table),
+            ("hosts.any", json!("always")),
             ("hosts.trusted_proxies", json!(["127.0.0.0/8"])),
             ("hosts.tunnel", json!(true)),
             ("names.dnslinks", links["domains"].clone()),

@@ -51,6 +51,7 @@ impl World {
                         { "name": "*.sites.test", "class": "dnslink" },
                     ]),
                 ),
+                ("hosts.any", json!("always")),
                 ("hosts.trusted_proxies", json!(["127.0.0.0/8"])),
                 ("hosts.tunnel", json!(true)),
                 ("names.dnslinks", json!(links)),

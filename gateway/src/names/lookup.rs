@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Key, NameAsk, NameError, Names};
-use crate::upstream::{self, RecordAsk, RecordFailure};
+use crate::upstream::{self, RecordAsk};
 
 /// What a name leads to.
 #[derive(Debug)]

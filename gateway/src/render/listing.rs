@@ -30,6 +30,10 @@ pub(super) use frame::try_draw;
 use frame::{Ends, Frame};
 use row::{Look, Row};
 
+/// Most entries that may stand before a page: each is read to be passed over.
+const SKIPPED_MAX: u64 = 10_000_000;
+/// Most shards that one page reads: a folder of strangers may lead on and on to the same ones.
+const SHARDS_MAX: u32 = 200_000;
 /// Bytes of rows that are sent at once.
 const BATCH_BYTES: usize = 16 * 1024;
 
@@ -41,6 +45,11 @@ pub(super) async fn response(
     render: &Render,
 ) -> Result<Rendered, RenderError> {
     let page = page(ask);
+    let per_page = render.config.listing_entries_max as u64;
+    let skip = (page - 1).saturating_mul(per_page);
+    if skip > SKIPPED_MAX {
+        return Err(RenderError::Page(page));
+    }
     let pages = render.pages();
     let look = match ask.wish {
         Wish::Codec(Format::Json) => Look::Json,
@@ -59,7 +68,6 @@ pub(super) async fn response(
         None if ask.head => rendered(ask, StatusCode::OK, etag, Content::Empty),
         None => {
             let listing = Listing::new(&reader.get(plan.terminal).await?)?;
-            let per_page = render.config.listing_entries_max as u64;
             let (row, head) = begin(plan, ask, &pages, (look, page))?;
             let pieces = ListingPieces {
                 row,
@@ -67,9 +75,10 @@ pub(super) async fn response(
                 reader,
                 next: Some(head.into()),
                 pending: None,
-                skip: (page - 1).saturating_mul(per_page),
+                skip,
                 left: per_page,
                 page,
+                shards: 0,
                 ended: false,
                 pace: Pace::default(),
             };
@@ -101,7 +110,8 @@ fn begin(
     pages: &Pages,
     (look, page): (Look, u64),
 ) -> Result<(Row, String), RenderError> {
-    let mut folder = ask.shown_path().to_owned();
+    // One slash, or the links would lead to another host.
+    let mut folder = format!("/{}", ask.shown_path().trim_start_matches('/'));
     if !folder.ends_with('/') {
         folder.push('/');
     }
@@ -141,6 +151,8 @@ struct ListingPieces {
     /// How many entries may still be listed.
     left: u64,
     page: u64,
+    /// How many shards were read.
+    shards: u32,
     /// Whether the end of the page was written.
     ended: bool,
     pace: Pace,
@@ -195,6 +207,10 @@ impl Pieces for ListingPieces {
                 return Poll::Ready(Some(Ok(rows)));
             }
             let Some(first) = self.listing.need() else { continue };
+            self.shards += 1;
+            if self.shards > SHARDS_MAX {
+                return Poll::Ready(Some(Err(StreamError::TooLarge)));
+            }
             ready!(self.pace.poll_step(cx));
             let reader = self.reader.clone();
             self.pending = Some(Box::pin(async move { reader.get_next(first).await }));

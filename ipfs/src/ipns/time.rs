@@ -28,7 +28,8 @@ pub(super) fn parse(text: &[u8]) -> Option<SystemTime> {
     }
     let (nanos, zone) = fraction(rest)?;
     let seconds = days(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
-    at(seconds - offset(zone)?, nanos)
+    // What lies beyond the years that the notation has could not be said again.
+    at(seconds - offset(zone)?, nanos).filter(|time| format(*time).is_some())
 }
 
 /// Writes a time in UTC; `None` outside of the years that the notation has.

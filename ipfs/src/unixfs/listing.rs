@@ -12,11 +12,15 @@ use crate::dag_pb::{self, Link, Links};
 use crate::unixfs::hamt::{self, Geometry, Slot};
 use crate::unixfs::{Kind, Meta, UnixfsError};
 
+/// Most bytes of a name that are shown; file systems have names of 255.
+pub const NAME_BYTES_MAX: usize = 4096;
+
 /// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Its name. Stored as bytes, and shown with replacement characters where they are not UTF-8:
-    /// such a name cannot be asked for by what is shown.
+    /// such a name cannot be asked for by what is shown, nor can one that is cut because it is longer
+    /// than [`NAME_BYTES_MAX`].
     pub name: String,
     /// What it is.
     pub cid: Cid,
@@ -115,6 +119,7 @@ fn open(block: &Block, used: u32) -> Result<Level, UnixfsError> {
 }
 
 fn listed(name: &[u8], link: &Link) -> Listed {
+    let name = &name[..name.len().min(NAME_BYTES_MAX)];
     Listed { name: String::from_utf8_lossy(name).into_owned(), cid: link.cid, tsize: link.tsize }
 }
 

@@ -39,8 +39,10 @@ pub(super) async fn answer(
         let fetched = serve.retrieve.get(&resolve.need(), asked).await?;
         account.fetched(&fetched);
         path_blocks.push(fetched.block.clone());
-        if resolve.is_last() && question.path.segments.is_empty() {
-            break (fetched.block, vec![question.path.root]);
+        // The last one is taken as it is: it need be neither a file nor a folder.
+        if resolve.is_last() {
+            let terminal = resolve.end(fetched.block)?;
+            break (terminal.block, terminal.roots);
         }
         if let Some(terminal) = resolve.feed(fetched.block)? {
             break (terminal.block, terminal.roots);

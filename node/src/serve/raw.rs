@@ -33,6 +33,11 @@ pub(super) async fn answer(
         loop {
             let fetched = serve.retrieve.get(&resolve.need(), asked).await?;
             account.fetched(&fetched);
+            // The last one is taken as it is: it need be neither a file nor a folder.
+            if resolve.is_last() {
+                let terminal = resolve.end(fetched.block)?;
+                break (terminal.block, terminal.roots);
+            }
             if let Some(terminal) = resolve.feed(fetched.block)? {
                 break (terminal.block, terminal.roots);
             }

@@ -67,7 +67,11 @@ impl Remote {
         if !self.ends_well || self.bytes == 0 {
             // Nothing can be appended to it, so all of it is read, and not too often.
             let rests = self.whole_at.elapsed() < WHOLE_EVERY.min(self.reread.max(WHOLE_EVERY));
-            return if rests && self.bytes > 0 { Ok(false) } else { self.read_whole(deadline).await };
+            return if rests && self.bytes > 0 {
+                Ok(false)
+            } else {
+                self.read_whole(deadline).await
+            };
         }
         let response = self.get(Some(self.bytes), deadline).await?;
         match response.status() {

@@ -107,6 +107,8 @@ impl Archive {
 
     /// Begins an entry: its header, and what it takes to go on with it.
     async fn begin(&mut self, path: String, cid: Cid) -> Result<Bytes, TarError> {
+        // Large folders within each other may all be in memory.
+        tokio::task::yield_now().await;
         let block = self.block(cid).await?;
         let mut resolve = Resolve::new(cid, Vec::new());
         let terminal = resolve.feed(block)?.ok_or_else(|| TarError::NotAFile(path.clone()))?;

@@ -8,6 +8,8 @@ use super::TarError;
 const BLOCK_BYTES: usize = 512;
 /// Longest name that a header holds; a longer one has an entry of its own before it.
 const NAME_BYTES_MAX: usize = 100;
+/// How much of a name is said when it is refused.
+const SAID_CHARS_MAX: usize = 128;
 /// Longest path in an archive.
 const PATH_BYTES_MAX: usize = 4096;
 
@@ -21,10 +23,11 @@ pub(super) enum Kind<'a> {
 
 /// The path of an entry, whose name may have parts of its own. It stays below `root`.
 pub(super) fn join(root: &str, folder: &str, name: &str) -> Result<String, TarError> {
-    let outside = || TarError::Outside(name.to_owned());
+    let cut = || name.chars().take(SAID_CHARS_MAX).collect();
+    let outside = || TarError::Outside(cut());
     let path = follow(folder, name).ok_or_else(outside)?;
     if path.len() > PATH_BYTES_MAX || name.contains('\0') || name.is_empty() {
-        return Err(TarError::Name(name.to_owned()));
+        return Err(TarError::Name(cut()));
     }
     let below = path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/'));
     below.filter(|rest| !rest.is_empty()).ok_or_else(outside)?;
@@ -34,7 +37,11 @@ pub(super) fn join(root: &str, folder: &str, name: &str) -> Result<String, TarEr
 /// Checks that a symbolic link at `path` stays in the root.
 pub(super) fn check_target(root: &str, path: &str, target: &str) -> Result<(), TarError> {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let inside = !target.starts_with('/') && !target.contains('\0') && !target.is_empty();
+    // Behind a name ".." leads wherever that name is a link to, which words cannot tell.
+    let names = target.split('/').skip_while(|part| matches!(*part, "" | "." | ".."));
+    let climbs = names.into_iter().any(|part| part == "..");
+    let inside =
+        !climbs && !target.starts_with('/') && !target.contains('\0') && !target.is_empty();
     let end = follow(folder, target).filter(|_| inside && !root.is_empty());
     let stays = end.is_some_and(|end| {
         end.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -163,7 +170,7 @@ mod tests {
         for (target, stays) in [
             ("b", true),
             ("../b", true),
-            ("./b/../c", true),
+            ("./b/../c", false),
             ("../../b", false),
             ("../../../etc/passwd", false),
             ("/etc/passwd", false),
