@@ -33,9 +33,6 @@ const HOPS_MAX: usize = 32;
 /// What a name in the cache costs, for the bound by bytes.
 const OVERHEAD_BYTES: usize = 512;
 
-/// How long ago a value may have been looked up to be of the request itself.
-const JUST: Duration = Duration::from_millis(50);
-
 /// Why a name leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NameError {
@@ -200,8 +197,8 @@ impl Names {
             through: Vec::new(),
         };
         for _ in 0..HOPS_MAX {
-            let value = self.value(&key, ask).await?;
-            resolved.note(&value);
+            let (value, stale) = self.value(&key, ask).await?;
+            resolved.note(&value, stale);
             let path = value.path.trim_end_matches('/');
             if path.starts_with("/ipfs/") {
                 resolved.path = format!("{path}{rest}");
@@ -226,16 +223,20 @@ impl Names {
         name: Name,
         ask: &NameAsk,
     ) -> Result<Arc<ipfs::ipns::Record>, NameError> {
-        let value = self.value(&Key::Ipns(name), ask).await?;
+        let (value, _) = self.value(&Key::Ipns(name), ask).await?;
         value.record.clone().ok_or(NameError::NotCached(name.to_string()))
     }
 
-    /// The value of one name: known, or looked up.
-    async fn value(self: &Arc<Self>, key: &Key, ask: &NameAsk) -> Result<Arc<Value>, NameError> {
+    /// The value of one name, known or looked up, and whether it serves because it could not be.
+    async fn value(
+        self: &Arc<Self>,
+        key: &Key,
+        ask: &NameAsk,
+    ) -> Result<(Arc<Value>, bool), NameError> {
         if let Key::Dns(domain) = key
             && let Some(path) = self.config.dnslinks.get(&**domain)
         {
-            return Ok(Arc::new(Value::fixed(path)));
+            return Ok((Arc::new(Value::fixed(path)), false));
         }
         let known = self.known.get(key).filter(|value| value.is_valid_at(SystemTime::now()));
         if let Some(value) = &known
@@ -246,7 +247,7 @@ impl Names {
                 // Whoever asks next finds it fresh; nobody waits for that.
                 drop(lookup::join(self, key, ask));
             }
-            return Ok(Arc::clone(value));
+            return Ok((Arc::clone(value), false));
         }
         let stale = || known.clone().filter(|value| value.may_serve_stale(self.config.stale_max));
         if let Some(error) = self.failed.get(key) {
@@ -269,7 +270,7 @@ impl Names {
             Ok(Err(_)) | Err(_) => None,
         };
         let error = match outcome {
-            Some(Ok(value)) => return Ok(value),
+            Some(Ok(value)) => return Ok((value, false)),
             // Its servers say that it leads nowhere any more, which is an answer.
             Some(Err(error @ (NameError::NoDnslink(_) | NameError::NotAPath { .. }))) => {
                 self.known.invalidate(key);
@@ -287,18 +288,17 @@ impl Names {
         }
     }
 
-    fn served_stale(&self, value: Arc<Value>) -> Arc<Value> {
+    fn served_stale(&self, value: Arc<Value>) -> (Arc<Value>, bool) {
         self.metrics.stale.inc();
-        value
+        (value, true)
     }
 }
 
 impl Resolved {
-    fn note(&mut self, value: &Value) {
+    fn note(&mut self, value: &Value, stale: bool) {
         let age = value.age();
         self.age = self.age.max(age);
-        // One without a time to live was looked up for this request, or else it is stale.
-        self.stale |= !value.is_fresh() && age > JUST;
+        self.stale |= stale;
         if let Some(ttl) = value.left(SystemTime::now()) {
             self.ttl = Some(self.ttl.map_or(ttl, |known| known.min(ttl)));
         }

@@ -174,6 +174,62 @@ async fn dry_run_denies_nothing_and_counts() {
 }
 
 #[tokio::test]
+async fn exception_of_a_dry_run_lifts_nothing() {
+    let tree = file(b"bad");
+    let node = FakeNode::start(&[&tree]).await;
+    let lists = tempfile::tempdir().expect("a folder");
+    let (list, tried) = (lists.path().join("bad.deny"), lists.path().join("try.deny"));
+    std::fs::write(&list, format!("/ipfs/{}\n", tree.root)).expect("written");
+    std::fs::write(&tried, format!("!/ipfs/{}\n", tree.root)).expect("written");
+    let mut config = denying(&[&node], &list);
+    let file = Some(tried);
+    config.denylist.lists.push(DenylistSource { file, dry_run: true, url: None });
+    let gateway = Gateway::start(config).await;
+    assert_eq!(gateway.get(&format!("/ipfs/{}", tree.root)).await.status.as_u16(), 410);
+}
+
+#[tokio::test]
+async fn list_counts_although_another_cannot_be_read() {
+    let tree = file(b"bad");
+    let node = FakeNode::start(&[&tree]).await;
+    let lists = tempfile::tempdir().expect("a folder");
+    let (good, bad) = (lists.path().join("a.deny"), lists.path().join("b.deny"));
+    std::fs::write(&good, "# nothing yet\n").expect("written");
+    std::fs::write(&bad, "# nothing\n").expect("written");
+    let gateway = Gateway::start(denying(&[&node], lists.path())).await;
+    let path = format!("/ipfs/{}", tree.root);
+    assert_eq!(gateway.get(&path).await.status.as_u16(), 200);
+    // A version that is not known makes a list unreadable.
+    std::fs::write(&bad, "version: 99\n---\n").expect("written");
+    std::fs::write(&good, format!("/ipfs/{}\n", tree.root)).expect("written");
+    becomes(&gateway, &path, 410).await;
+}
+
+#[tokio::test]
+async fn rules_with_a_path_hold_for_the_index_and_for_names_that_lead_through() {
+    let site = folder(&[("index.html", file(b"home")), ("x", file(b"x"))]);
+    let node = FakeNode::start(&[&site]).await;
+    let lists = tempfile::tempdir().expect("a folder");
+    let list = lists.path().join("bad.deny");
+    let rules = format!("/ipfs/{}/index.html\n/ipns/b.example/x\n", site.root);
+    std::fs::write(&list, rules).expect("written");
+    let mut config = denying(&[&node], &list);
+    let links = &mut config.names.dnslinks;
+    links.insert("b.example".to_owned(), format!("/ipfs/{}", site.root));
+    links.insert("a.example".to_owned(), "/ipns/b.example".to_owned());
+    let gateway = Gateway::start(config).await;
+    for path in ["", "index.html"] {
+        let got = gateway.get(&format!("/ipfs/{}/{path}", site.root)).await;
+        assert_eq!(got.status.as_u16(), 410, "{path:?}");
+    }
+    assert_eq!(gateway.get(&format!("/ipfs/{}/x", site.root)).await.status.as_u16(), 200);
+    for name in ["b.example", "a.example"] {
+        let got = gateway.get(&format!("/ipns/{name}/x")).await;
+        assert_eq!(got.status.as_u16(), 410, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn list_that_cannot_be_read_refuses_the_start_and_later_stays_as_it_was() {
     let tree = file(b"bad");
     let node = FakeNode::start(&[&tree]).await;

@@ -11,7 +11,7 @@ const PEER: &str = "12D3KooWRBy97UB99e3J6hiPesre1MZeuNQvfan4gBziswrRJsNK";
 const KEY: &str = "k51qzi5uqu5dlvj2baxnqndepeb86cbk3ng7n3i46uzyxzyqj2xjonzllnv0v8";
 
 fn site() -> Tree {
-    let rules = "/old /new 301\n/posts/:year/* /archive/:year/:splat 302\n/app/* /index.html 200\n\
+    let rules = "/old /new 301\n/posts/:year/* /archive/:year/:splat 302\n/app/* /index.html 200\n/folder /sub 200\n\
                  /gone /gone.html 410\n/law /gone.html 451\n/away https://other.example/x 308\n\
                  /loop-a /loop-b 200\n/loop-b /loop-a 200\n/* /404.html 404\n";
     folder(&[
@@ -19,6 +19,7 @@ fn site() -> Tree {
         ("index.html", file(b"<h1>home</h1>")),
         ("404.html", file(b"<h1>lost</h1>")),
         ("gone.html", file(b"<h1>gone</h1>")),
+        ("sub", folder(&[("index.html", file(b"<h1>sub</h1>"))])),
     ])
 }
 
@@ -113,6 +114,8 @@ async fn websites_rule_their_missing_paths() {
             ("/away", 308, "https://other.example/x"),
             ("/nothing", 404, ""),
             ("/index.html", 200, ""),
+            // A folder is given by its index, whether or not the rule has its slash.
+            ("/folder", 200, ""),
             // One rule is applied to a request, so two that lead to each other lead nowhere.
             ("/loop-a", 404, ""),
         ] {
@@ -126,6 +129,23 @@ async fn websites_rule_their_missing_paths() {
         let headers = [("host", host), ("if-none-match", app.header("etag"))];
         assert_eq!(gateway.ask(Method::GET, "/app/x", &headers).await.status.as_u16(), 304);
     }
+    // What is not there has no part and no copy, and an archive of it is not a page.
+    let lost = ask(&gateway, "site.example", "/nothing").await;
+    for header in
+        [("range", "bytes=0-0"), ("range", "bytes=9999-"), ("if-none-match", lost.header("etag"))]
+    {
+        let got = gateway.ask(Method::GET, "/nothing", &[("host", "site.example"), header]).await;
+        assert_eq!(
+            (got.status.as_u16(), got.text().as_str()),
+            (404, "<h1>lost</h1>"),
+            "{header:?}"
+        );
+    }
+    let car = ask(&gateway, "site.example", "/nothing?format=car").await;
+    assert_eq!(
+        (car.status.as_u16(), car.header("content-type")),
+        (404, "text/plain; charset=utf-8")
+    );
     // In an origin that is shared, one root cannot speak for the others.
     let got = ask(&gateway, "path.example", &format!("/ipfs/{}/old", site.root)).await;
     assert_eq!(got.status.as_u16(), 404);
