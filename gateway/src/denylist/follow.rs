@@ -158,6 +158,7 @@ fn read_file(path: &Path, known: Option<&File>, bytes_max: u64) -> Result<Option
     }
     let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into());
     let mut feed = Feed::new(name);
+    feed.expect_bytes(stamp.bytes);
     let mut piece = vec![0; PIECE_BYTES];
     let mut left = bytes_max;
     loop {

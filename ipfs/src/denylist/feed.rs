@@ -40,6 +40,11 @@ struct Draft {
     in_hints: bool,
 }
 
+/// How long a rule for a CID is at least, with its line's end.
+const RULE_BYTES: u64 = 64;
+/// Most rules that room is made for before they come.
+const RULES_EXPECTED_MAX: usize = 1 << 22;
+
 impl Feed {
     /// A list of this name without rules; a name in its header takes the place of this one.
     pub fn new(name: impl Into<String>) -> Self {
@@ -49,6 +54,13 @@ impl Feed {
             partial: Vec::new(),
             overlong: false,
         }
+    }
+
+    /// Makes room for a list of so many bytes, if it is one of CIDs; any size may be said. A table that
+    /// grows holds its rules twice for a moment.
+    pub fn expect_bytes(&mut self, bytes: u64) {
+        let rules = usize::try_from(bytes / RULE_BYTES).unwrap_or(usize::MAX);
+        self.list.table.reserve(rules.min(RULES_EXPECTED_MAX));
     }
 
     /// Reads the next bytes of the list, wherever they were cut. Lines that are not rules are

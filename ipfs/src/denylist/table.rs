@@ -55,6 +55,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Makes room for so many rules, so that the table need not grow while they come.
+    pub(super) fn reserve(&mut self, rules: usize) {
+        self.entries.reserve(rules);
+    }
+
     /// Adds a rule; a later one with the same key takes the place of an earlier.
     pub(super) fn insert(&mut self, key: Key, line: u32, mark: Mark) {
         let mark = self.number(mark);
