@@ -2,10 +2,12 @@
 //! without a script.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use harness::content::percent_encode;
-use harness::{Fleet, FleetPlan, fleet, interop};
+use harness::http::Connection;
+use harness::{Fleet, FleetPlan, bytes_of_seed, fleet, interop};
 use serde_json::{Value, json};
 
 /// A CID of the raw codec that nobody has.
@@ -114,7 +116,42 @@ fn pages(root: &str, data: &str, denied: [String; 2]) -> Vec<Page> {
         page("law", format!("/ipfs/{law}"), 451),
         page("unsupported", format!("/ipfs/{data}/text"), 501),
         page("no-providers", format!("/ipfs/{}", nobodys("5a")), 502),
+        page("name", "/ipns/nobody.example/".to_owned(), 502),
     ]
+}
+
+/// A block that is no dag-pb although its CID says so, in a CAR.
+fn malformed_in_a_car() -> (String, Vec<u8>) {
+    let block = ipfs::Block::of(ipfs::Codec::DagPb, vec![0xff; 64].into()).expect("small");
+    let mut car = ipfs::car::header(&[*block.cid()]);
+    car.extend(ipfs::car::section_prefix(block.cid(), block.data().len()));
+    car.extend_from_slice(block.data());
+    (block.cid().to_string(), car)
+}
+
+/// The pages of a gateway that has too much to do, is too slow, or has no node.
+fn complaints_in_need(fleet: &mut Fleet) -> Vec<String> {
+    let page = |name, status| (name, format!("/ipfs/{}", nobodys("33")), json!({}), status);
+    let big = fleet.import(&bytes_of_seed(7, 64 << 20)).expect("the import succeeds");
+    fleet.gateway.set("limit", json!({ "per_client_max": 1, "exempt_loopback": false }));
+    fleet.restart_gateway().expect("the gateway starts again");
+    // One download that is not read takes all that a client may have.
+    let mut download = Connection::open(fleet.gateway.http).expect("a connection");
+    download.send("GET", &format!("/ipfs/{big}"), &[]).expect("a request");
+    assert_eq!(download.head().expect("an answer").status, 200);
+    let mut wrong = complaints(fleet, &[page("limited", 429)]);
+    drop(download);
+
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    fleet.gateway.set("limit", json!({}));
+    fleet.gateway.set("server.first_byte_timeout", json!("1s"));
+    fleet.use_upstreams(&[silent.local_addr().expect("an address")]).expect("it starts again");
+    wrong.extend(complaints(fleet, &[page("timeout", 504)]));
+
+    drop(silent);
+    fleet.restart_gateway().expect("the gateway starts again");
+    wrong.extend(complaints(fleet, &[page("no-node", 503)]));
+    wrong
 }
 
 #[test]
@@ -130,6 +167,7 @@ fn every_page_is_accessible_on_every_screen_and_runs_no_script() {
     let gateway_set = vec![
         ("hosts.any", json!("never")),
         ("hosts.table", json!([{ "name": "127.0.0.1", "class": "path" }])),
+        ("names.resolvers", json!([])),
         ("denylist.lists", json!([{ "file": list }])),
         ("pages.operator", json!("Gateway of the Example Society")),
         ("pages.abuse", json!("mailto:abuse@gateway.example")),
@@ -143,11 +181,13 @@ fn every_page_is_accessible_on_every_screen_and_runs_no_script() {
     let imported = import(&fleet.nodes[0]).expect("the CAR is imported");
     assert_eq!(imported, data);
 
-    let mut wrong = complaints(&fleet, &pages(&root, &data, denied));
-    for node in &mut fleet.nodes {
-        node.kill();
-    }
-    let dead = ("no-node", format!("/ipfs/{}", nobodys("33")), json!({}), 503);
-    wrong.extend(complaints(&fleet, &[dead]));
+    let (malformed, car) = malformed_in_a_car();
+    let imported = fleet.nodes[0].import("application/vnd.ipld.car", &car);
+    assert_eq!(imported.expect("the CAR is imported"), malformed);
+
+    let mut due = pages(&root, &data, denied);
+    due.push(("malformed", format!("/ipfs/{malformed}"), json!({}), 500));
+    let mut wrong = complaints(&fleet, &due);
+    wrong.extend(complaints_in_need(&mut fleet));
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
