@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use ipfs::dnslink;
-use ipfs::ipns::Name;
+use ipfs::ipns::{Name, Record};
 use ipfs::path::{ContentPath, Named};
 use moka::sync::Cache;
 use parking_lot::Mutex;
@@ -214,7 +214,8 @@ impl Names {
         Err(NameError::TooManyHops)
     }
 
-    /// The record of a key, as nodes have it.
+    /// The record of a key, as nodes have it, and how long it may be kept: not at all when it serves
+    /// because it could not be looked up.
     ///
     /// # Errors
     /// [`NameError`].
@@ -222,9 +223,12 @@ impl Names {
         self: &Arc<Self>,
         name: Name,
         ask: &NameAsk,
-    ) -> Result<Arc<ipfs::ipns::Record>, NameError> {
-        let (value, _) = self.value(&Key::Ipns(name), ask).await?;
-        value.record.clone().ok_or(NameError::NotCached(name.to_string()))
+    ) -> Result<(Arc<Record>, Duration), NameError> {
+        let (value, stale) = self.value(&Key::Ipns(name), ask).await?;
+        let record = value.record.clone().ok_or(NameError::NotCached(name.to_string()))?;
+        let valid = record.validity().duration_since(SystemTime::now()).unwrap_or_default();
+        let ttl = record.ttl().min(self.config.ttl_max).min(valid);
+        Ok((record, if stale { Duration::ZERO } else { ttl }))
     }
 
     /// The value of one name, known or looked up, and whether it serves because it could not be.

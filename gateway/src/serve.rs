@@ -244,8 +244,8 @@ impl Gateway {
         let name = name.ok_or(RenderError::NotAName)?;
         record.is_named = true;
         self.allow_name(&name.to_string(), "")?;
-        let found = self.names.record(name, &name_ask(ask, record, deadline)).await?;
-        Ok(render::ipns_record(&found, ask))
+        let (found, ttl) = self.names.record(name, &name_ask(ask, record, deadline)).await?;
+        Ok(render::ipns_record(&found, ttl, ask))
     }
 
     /// Whether the lists allow a name and a path below it, which is percent-encoded.

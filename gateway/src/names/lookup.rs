@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ipfs::ipns::{Name, Record};
+use ipfs::path::encode_segment;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -32,7 +33,10 @@ impl Value {
 
     fn of_record(record: Record, ttl_max: Duration) -> Self {
         let ttl = Some(record.ttl().min(ttl_max));
-        let path = record.value().to_owned();
+        // A record's value is a path as it is, and ours are percent-encoded.
+        let segments = record.value().split('/');
+        let segments = segments.map(|segment| encode_segment(segment).collect::<String>());
+        let path = segments.collect::<Vec<_>>().join("/");
         Self { path, record: Some(Arc::new(record)), ttl, looked_up: Instant::now() }
     }
 

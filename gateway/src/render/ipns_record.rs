@@ -1,6 +1,6 @@
 //! The signed record of a name, for clients that verify it.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
 use ipfs::ipns::Record;
@@ -11,13 +11,11 @@ use super::{NOSNIFF, Rendered, disposition, length, not_modified, plain, rendere
 use crate::classify::Content as Ask;
 use crate::stream::Content;
 
-/// Answers with a record. It may be kept for its time to live, and no longer than it is valid.
-pub(crate) fn response(record: &Record, ask: &Ask) -> Rendered {
+/// Answers with a record, which may be kept for so long.
+pub(crate) fn response(record: &Record, ttl: Duration, ask: &Ask) -> Rendered {
     let digest = Block::of(Codec::Raw, record.bytes().clone()).expect("a record is small");
     let etag = plain(&format!("\"{}\"", digest.cid()));
-    let valid = record.validity().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
-    let seconds = record.ttl().min(valid).as_secs();
-    let cache_control = plain(&format!("public, max-age={seconds}"));
+    let cache_control = plain(&format!("public, max-age={}", ttl.as_secs()));
     let mut response = not_modified(ask, &etag).unwrap_or_else(|| {
         let bytes = record.bytes().clone();
         let size = bytes.len() as u64;

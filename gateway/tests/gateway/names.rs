@@ -293,3 +293,16 @@ async fn requests_for_one_name_share_one_lookup() {
     let got = gateway.ask(Method::GET, "/ipns/unknown.example", &only).await;
     assert_eq!(got.status.as_u16(), 412);
 }
+
+#[tokio::test]
+async fn value_of_a_record_is_a_path_as_it_is() {
+    let tree = folder(&[("50%20off", file(b"sale")), ("a b", file(b"space"))]);
+    let node = FakeNode::start(&[&tree]).await;
+    for (seed, name, text) in [(20, "50%20off", "sale"), (21, "a b", "space")] {
+        let key = Key::new(seed);
+        let value = format!("{}/{name}", path(&tree));
+        node.publish(&key.name.to_string(), key.record(&value, 1, Duration::from_secs(60)));
+        let gateway = Gateway::of(&[&node]).await;
+        assert_eq!(gateway.get(&format!("/ipns/{}", key.name)).await.text(), text);
+    }
+}

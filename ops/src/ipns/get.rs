@@ -125,7 +125,8 @@ fn table(found: &Found, now: SystemTime) -> String {
     let ttl = Duration::from_secs(record.ttl().as_secs());
     let mut table = Table::default();
     table.row(["name", &format!("/ipns/{}", record.name())]);
-    table.row(["value", record.value()]);
+    // Whoever signed it may have put into it what a terminal obeys.
+    table.row(["value", &record.value().replace(char::is_control, "\u{fffd}")]);
     table.row(["sequence", &record.sequence().to_string()]);
     table.row(["valid", &format!("until {until}, {left} from now")]);
     table.row(["ttl", &humantime::format_duration(ttl).to_string()]);
