@@ -252,6 +252,11 @@ impl Reader {
     /// What a list denies is not there: [`Reader::get`] says why.
     pub(crate) fn cached(&self, cid: &Cid) -> Option<Block> {
         self.allow(cid).ok()?;
+        self.at_hand(cid)
+    }
+
+    /// A block that the lists were asked about, if it is in memory or in the CID itself.
+    fn at_hand(&self, cid: &Cid) -> Option<Block> {
         let block = Block::inline(*cid).or_else(|| self.blocks.memory.block(cid))?;
         self.provenance.note(Source::Hit);
         Some(block)
@@ -282,7 +287,7 @@ impl Reader {
 
     async fn get_by(&self, cid: Cid, deadline: Instant) -> Result<Block, FetchError> {
         self.allow(&cid)?;
-        if let Some(block) = self.cached(&cid) {
+        if let Some(block) = self.at_hand(&cid) {
             return Ok(block);
         }
         if let Some(failure) = self.blocks.memory.failure(&cid)

@@ -226,8 +226,7 @@ impl Names {
     ) -> Result<(Arc<Record>, Duration), NameError> {
         let (value, stale) = self.value(&Key::Ipns(name), ask).await?;
         let record = value.record.clone().ok_or(NameError::NotCached(name.to_string()))?;
-        let valid = record.validity().duration_since(SystemTime::now()).unwrap_or_default();
-        let ttl = record.ttl().min(self.config.ttl_max).min(valid);
+        let ttl = record.keep_for(SystemTime::now()).min(self.config.ttl_max);
         Ok((record, if stale { Duration::ZERO } else { ttl }))
     }
 

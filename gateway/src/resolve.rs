@@ -124,11 +124,6 @@ impl Plan {
         let segments = path.map(|path| path.segments).unwrap_or_default();
         // Names within a block of data lead to no root of their own.
         let exact = self.roots.len() == segments.len() + 1;
-        let below = |nth: usize| match nth {
-            0 => segments.clone(),
-            nth if exact => segments[nth..].to_vec(),
-            _ => Vec::new(),
-        };
         // A folder's index is below it by its name, and a file of its own.
         let index = match &self.shows {
             Shows::File { cid, .. } if *cid != self.terminal => Some(*cid),
@@ -138,15 +133,17 @@ impl Plan {
             | Shows::Symlink(_)
             | Shows::Block(_) => None,
         };
-        let named = |nth: usize, root: &Cid| {
-            let indexed = index.filter(|_| nth == 0 || exact);
-            indexed.map(|_| (*root, [below(nth), vec![INDEX.to_owned()]].concat()))
-        };
-        let indexed: Vec<_> =
-            self.roots.iter().enumerate().filter_map(|(nth, root)| named(nth, root)).collect();
-        let index = index.map(|index| (index, Vec::new()));
-        let roots = self.roots.iter().enumerate().map(|(nth, root)| (*root, below(nth)));
-        roots.chain(indexed).chain(index).collect()
+        let mut passes = Vec::new();
+        for (nth, root) in self.roots.iter().enumerate() {
+            let is_known = nth == 0 || exact;
+            let below = if is_known { segments[nth..].to_vec() } else { Vec::new() };
+            if index.is_some() && is_known {
+                passes.push((*root, [&below[..], &[INDEX.to_owned()]].concat()));
+            }
+            passes.push((*root, below));
+        }
+        passes.extend(index.map(|index| (index, Vec::new())));
+        passes
     }
 }
 

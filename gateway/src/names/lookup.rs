@@ -80,9 +80,7 @@ impl Value {
     /// the record's validity.
     pub(super) fn left(&self, now: SystemTime) -> Option<Duration> {
         let left = self.ttl?.saturating_sub(self.looked_up.elapsed());
-        let valid =
-            self.record.as_ref().and_then(|record| record.validity().duration_since(now).ok());
-        Some(valid.map_or(left, |valid| left.min(valid)))
+        Some(self.record.as_ref().map_or(left, |record| left.min(record.keep_for(now))))
     }
 }
 

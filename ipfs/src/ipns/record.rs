@@ -150,6 +150,11 @@ impl Record {
         self.ttl
     }
 
+    /// How long it may be kept from `now` on: its time to live, and no longer than it is valid.
+    pub fn keep_for(&self, now: SystemTime) -> Duration {
+        self.ttl().min(self.validity().duration_since(now).unwrap_or_default())
+    }
+
     /// The record as it was received.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes

@@ -68,8 +68,7 @@ fn headers(
     answer_headers(fields, &question.path, question.is_negotiated, || {
         format!("format={}", Format::IpnsRecord.word())
     });
-    let valid = record.validity().duration_since(now).unwrap_or_default();
-    let seconds = record.ttl().min(valid).as_secs();
+    let seconds = record.keep_for(now).as_secs();
     let values = [
         (header::CACHE_CONTROL, format!("public, max-age={seconds}")),
         (header::ETAG, etag.to_owned()),
