@@ -16,15 +16,17 @@ use crate::classify::Content as Ask;
 use crate::resolve::{Plan, Shows};
 use crate::stream::Content;
 
+/// The codecs of data, and the form of each one's own.
+const FORMS: [(Codec, Format); 4] = [
+    (Codec::Json, Format::Json),
+    (Codec::DagJson, Format::DagJson),
+    (Codec::Cbor, Format::Cbor),
+    (Codec::DagCbor, Format::DagCbor),
+];
+
 /// The form of a codec's own.
 fn own_format(codec: Codec) -> Option<Format> {
-    match codec {
-        Codec::Json => Some(Format::Json),
-        Codec::DagJson => Some(Format::DagJson),
-        Codec::Cbor => Some(Format::Cbor),
-        Codec::DagCbor => Some(Format::DagCbor),
-        Codec::Raw | Codec::DagPb | Codec::Libp2pKey | Codec::Other(_) => None,
-    }
+    FORMS.iter().find(|(known, _)| *known == codec).map(|(_, format)| *format)
 }
 
 /// A codec's name for people.
@@ -91,14 +93,7 @@ pub(super) async fn response(
             return Ok(response);
         }
         let block = reader.get(plan.terminal).await?;
-        let to = match format {
-            Format::Json => Codec::Json,
-            Format::Cbor => Codec::Cbor,
-            Format::DagJson => Codec::DagJson,
-            Format::DagCbor | Format::Raw | Format::Car | Format::Tar | Format::IpnsRecord => {
-                Codec::DagCbor
-            }
-        };
+        let to = FORMS.iter().find(|(_, known)| *known == format).map_or(codec, |(to, _)| *to);
         let converted = dag::convert(&block, to);
         let bytes = converted.map_err(|source| RenderError::Dag { cid: plan.terminal, source })?;
         block::ranged(ask, bytes.into(), etag, media)?
@@ -123,15 +118,8 @@ pub(super) async fn as_it_is(
 
 /// The name under which a block of data is shown or saved.
 fn named(response: &mut Rendered, plan: &Plan, ask: &Ask, format: Format) {
-    let (extension, save) = match format {
-        Format::Json | Format::DagJson => ("json", false),
-        Format::Cbor
-        | Format::DagCbor
-        | Format::Raw
-        | Format::Car
-        | Format::Tar
-        | Format::IpnsRecord => ("cbor", true),
-    };
+    let is_text = matches!(format, Format::Json | Format::DagJson);
+    let (extension, save) = if is_text { ("json", false) } else { ("cbor", true) };
     let name = format!("{}.{extension}", plan.terminal);
     let name = ask.filename.as_deref().unwrap_or(&name);
     let value = disposition::of(name, save || ask.download);

@@ -52,10 +52,8 @@ const HTML: [&[u8]; 9] = [
 pub(super) fn by_name(name: &str) -> Option<HeaderValue> {
     let (_, extension) = name.rsplit_once('.')?;
     let media = mime_guess::from_ext(extension).first_raw()?;
-    let is_text = media.starts_with("text/")
-        || matches!(media, "application/javascript" | "application/json" | "image/svg+xml");
     // A page says itself how it is encoded, and may say other than UTF-8.
-    if media == "text/html" || !media.starts_with("text/") || !is_text {
+    if media == "text/html" || !media.starts_with("text/") {
         return Some(HeaderValue::from_static(media));
     }
     HeaderValue::from_str(&format!("{media}; charset=utf-8")).ok()

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use ipfs::ipns::{Name, RECORD_BYTES_MAX, Record, RecordError};
 use ipfs::trustless;
@@ -177,14 +177,13 @@ fn request(node: &Node, ask: &RecordAsk) -> Request<Empty<Bytes>> {
 
 /// Reads a body, no further than a record can be long.
 async fn read(response: Response<Incoming>, deadline: Instant) -> Result<Bytes, RecordFailure> {
-    let mut body = response.into_body();
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = within(deadline, body.frame()).await.ok_or(RecordFailure::Timeout)? {
-        let data = frame.map_err(|_| RecordFailure::NoNode)?.into_data().unwrap_or_default();
-        if bytes.len() + data.len() > RECORD_BYTES_MAX {
-            return Err(RecordFailure::Invalid("it is larger than a record can be".to_owned()));
+    let body = Limited::new(response.into_body(), RECORD_BYTES_MAX);
+    match within(deadline, body.collect()).await {
+        None => Err(RecordFailure::Timeout),
+        Some(Ok(whole)) => Ok(whole.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(RecordFailure::Invalid("it is larger than a record can be".to_owned()))
         }
-        bytes.extend_from_slice(&data);
+        Some(Err(_)) => Err(RecordFailure::NoNode),
     }
-    Ok(bytes.freeze())
 }

@@ -1,11 +1,10 @@
 //! DNS over HTTPS (RFC 8484): one question, posted as a message, one message for an answer.
 
-use bytes::BytesMut;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, Record, RecordType};
 use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use telemetry::Tasks;
 
 use crate::outbound::{self, Client};
@@ -54,15 +53,8 @@ impl Https {
         if response.status() != StatusCode::OK {
             return Err(format!("the server answered {}", response.status()));
         }
-        let mut body = response.into_body();
-        let mut bytes = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let data = frame.map_err(|error| error.to_string())?.into_data().unwrap_or_default();
-            if bytes.len() + data.len() > ANSWER_BYTES_MAX {
-                return Err("the answer is larger than a message can be".to_owned());
-            }
-            bytes.extend_from_slice(&data);
-        }
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let bytes = body.map_err(|error| error.to_string())?.to_bytes();
         let answer = Message::from_vec(&bytes).map_err(|error| error.to_string())?;
         let code = answer.metadata.response_code;
         if matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
