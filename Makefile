@@ -24,7 +24,7 @@ export PEERS
 # The order is part of what `make test` says: the cheap checks come first.
 .NOTPARALLEL:
 
-.PHONY: help run test conformance bench faults fmt lint deps tidy check-fmt doc unit
+.PHONY: help run test conformance bench faults fmt lint ours deps tidy check-fmt doc unit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,13 +34,13 @@ help: ## List the commands
 	@echo '  PEERS="name=http://host:port …"   other gateways that bench and faults measure alongside'
 	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
 
-run: ## Build release binaries and start a fleet on this machine
+run: ours ## Build release binaries and start a fleet on this machine
 	$(CARGO) build $(LOCKED) --release --bins -p bifrost -p bifrost-gateway -p bifrost-node
 	exec "$(CARGO_TARGET_DIR)/release/bifrost" up $(UP_FLAGS)
 
-test: deps check-fmt tidy lint doc unit ## Install what tests need, then run every check and every test
+test: ours deps check-fmt tidy lint doc unit ## Install what tests need, then run every check and every test
 
-conformance: ## Run the public suite in SUITE, a checkout of ipfs/gateway-conformance, on a fleet
+conformance: ours ## Run the public suite in SUITE, a checkout of ipfs/gateway-conformance, on a fleet
 	@if [ ! -d "$(SUITE)/cmd/gateway-conformance" ]; then \
 	  echo 'SUITE="$(SUITE)" is no checkout of the public suite. Get it, and the Go that its go.mod names (1.25 or later):'; \
 	  echo '  git clone --branch $(SUITE_VERSION) https://github.com/ipfs/gateway-conformance ../gateway-conformance'; \
@@ -51,19 +51,28 @@ conformance: ## Run the public suite in SUITE, a checkout of ipfs/gateway-confor
 	$(CARGO) build $(LOCKED) --workspace --bins
 	"$(CARGO_TARGET_DIR)/debug/fleet-conformance" --suite "$(SUITE)"
 
-bench: ## Measure every figure on a release fleet; writes target/bench.json and target/bench.txt
+bench: ours ## Measure every figure on a release fleet; writes target/bench.json and target/bench.txt
 	$(CARGO) build $(LOCKED) --release --bins
 	"$(CARGO_TARGET_DIR)/release/fleet-bench" --out target $(foreach p,$(PEERS),--peer '$(p)')
 
-faults: ## Kill, stall and corrupt nodes under load and count what a client sees
+faults: ours ## Kill, stall and corrupt nodes under load and count what a client sees
 	$(CARGO) build $(LOCKED) --release --bins
 	"$(CARGO_TARGET_DIR)/release/fleet-bench" faults --out target $(foreach p,$(PEERS),--peer '$(p)')
 
 fmt: ## Format every file
 	$(CARGO) fmt --all
 
-lint: ## Clippy with every warning an error
+lint: ours ## Clippy with every warning an error
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+# Cargo tells by times whether output is fresh, whichever checkout it was built from: output that
+# another checkout left would pass for this one's, so a change of checkout makes every source new.
+ours:
+	@mkdir -p "$(CARGO_TARGET_DIR)"
+	@if [ "$$(cat "$(CARGO_TARGET_DIR)/checkout" 2> /dev/null)" != "$(CURDIR)" ]; then \
+	  find ipfs telemetry gateway node ops tests -type f -exec touch {} +; \
+	  echo "$(CURDIR)" > "$(CARGO_TARGET_DIR)/checkout"; \
+	fi
 
 deps:
 	tests/interop/install.sh

@@ -7,6 +7,8 @@ mod client;
 mod fleet;
 mod ipns;
 mod output;
+#[cfg(test)]
+mod played;
 mod site;
 mod up;
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use harness::content::archive;
 use ipfs::unixfs::import::{DirectoryImport, Entry, FileImport, Imported, Layout, Leaf, Profile};
-use ipfs::{Block, Cid, Codec, car};
+use ipfs::{Block, Cid, Codec};
 
 use crate::records::Signed;
 
@@ -83,11 +84,7 @@ impl Shelf {
     /// Every block in one archive.
     pub(crate) fn archive(&self) -> Vec<u8> {
         let root = self.blocks.values().next().expect("something was made");
-        self.blocks.values().fold(car::header(&[*root.cid()]), |mut archive, block| {
-            archive.extend(car::section_prefix(block.cid(), block.data().len()));
-            archive.extend_from_slice(block.data());
-            archive
-        })
+        archive(root.cid(), self.blocks.values())
     }
 
     /// A file of one block.

@@ -99,16 +99,8 @@ fn differing(fleet: &Fleet, root: &str, folder: &Path, files: &[PathBuf]) -> Vec
     })
 }
 
-/// Where screenshots are kept: `artefacts` in the build folder.
-pub(crate) fn artefacts() -> PathBuf {
-    let build = fleet::build_folder();
-    let folder = build.parent().expect("a profile lies in the build folder").join("artefacts");
-    fs::create_dir_all(&folder).expect("folders can be made");
-    folder
-}
-
 fn browse(url: &str, picture: &str, follow: &str) -> serde_json::Value {
-    let picture = artefacts().join(picture);
+    let picture = fleet::artefacts().join(picture);
     let path = picture.to_str().expect("the path is UTF-8");
     let seen = interop::run("browse.mjs", &[url, path, follow], "").expect("Chromium runs");
     assert_eq!(seen["status"], 200, "{seen}");

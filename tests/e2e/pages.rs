@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
 
-use harness::content::percent_encode;
+use harness::content::{archive, percent_encode};
 use harness::http::Connection;
 use harness::{Fleet, FleetPlan, bytes_of_seed, fleet, interop};
 use serde_json::{Value, json};
@@ -25,10 +24,7 @@ fn data_in_a_car() -> (String, Vec<u8>) {
         "a-word-without-end".repeat(12),
     );
     let block = ipfs::Block::of(ipfs::Codec::DagJson, text.into()).expect("small");
-    let mut car = ipfs::car::header(&[*block.cid()]);
-    car.extend(ipfs::car::section_prefix(block.cid(), block.data().len()));
-    car.extend_from_slice(block.data());
-    (block.cid().to_string(), car)
+    (block.cid().to_string(), archive(block.cid(), [&block]))
 }
 
 /// Adds a folder with a subfolder, long names and hostile ones, and returns its root.
@@ -44,15 +40,6 @@ fn add_folder(fleet: &Fleet) -> String {
     fleet.add(folder.path()).expect("the folder is added")
 }
 
-/// Where screenshots are kept.
-fn artefacts() -> PathBuf {
-    let build = fleet::build_folder();
-    let build = build.parent().expect("a profile lies in the build folder");
-    let folder = build.join("artefacts/pages");
-    fs::create_dir_all(&folder).expect("folders can be made");
-    folder
-}
-
 /// A page: its name, its path with or without a host before it, the headers to send, its status.
 type Page = (&'static str, String, Value, u16);
 
@@ -65,7 +52,8 @@ fn complaints(fleet: &Fleet, pages: &[Page]) -> Vec<String> {
         json!({ "name": name, "url": format!("http://{host}:{port}{path}"), "headers": headers })
     });
     let wanted = Value::from_iter(wanted).to_string();
-    let folder = artefacts();
+    let folder = fleet::artefacts().join("pages");
+    fs::create_dir_all(&folder).expect("folders can be made");
     let folder = folder.to_str().expect("the path is UTF-8");
     let seen = interop::run("pages.mjs", &[folder], &wanted).expect("Chromium runs");
     let seen = seen.as_array().expect("a list of what was seen");
@@ -123,10 +111,7 @@ fn pages(root: &str, data: &str, denied: [String; 2]) -> Vec<Page> {
 /// A block that is no dag-pb although its CID says so, in a CAR.
 fn malformed_in_a_car() -> (String, Vec<u8>) {
     let block = ipfs::Block::of(ipfs::Codec::DagPb, vec![0xff; 64].into()).expect("small");
-    let mut car = ipfs::car::header(&[*block.cid()]);
-    car.extend(ipfs::car::section_prefix(block.cid(), block.data().len()));
-    car.extend_from_slice(block.data());
-    (block.cid().to_string(), car)
+    (block.cid().to_string(), archive(block.cid(), [&block]))
 }
 
 /// The pages of a gateway that has too much to do, is too slow, or has no node.

@@ -1,6 +1,6 @@
 //! A website on an origin of its own, in a browser: its rules and its service worker work.
 
-use harness::{Fleet, FleetPlan, interop};
+use harness::{Fleet, FleetPlan, fleet, interop};
 use serde_json::json;
 
 const WORKER: &str = "\
@@ -34,7 +34,7 @@ fn website_on_a_subdomain_host_has_its_rules_and_its_service_worker() {
     let port = fleet.gateway.http.port();
     let origin = format!("http://{root}.ipfs.localhost:{port}");
     let shared = format!("http://127.0.0.1:{port}/ipfs/{root}/");
-    let kept = crate::add_and_browse::artefacts().join("website.png");
+    let kept = fleet::artefacts().join("website.png");
     let shot = kept.to_string_lossy();
     let seen = interop::run("website.mjs", &[&origin, &shot, &shared], "").expect("a browser");
 

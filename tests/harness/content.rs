@@ -6,6 +6,7 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use ipfs::{Block, Cid, car};
 use sha2::Digest;
 
 /// A reader of pseudo-random bytes: xorshift64*, eight bytes a step, little endian.
@@ -83,6 +84,16 @@ pub fn files_below(root: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// These blocks in an archive with one root.
+pub fn archive<'a>(root: &Cid, blocks: impl IntoIterator<Item = &'a Block>) -> Vec<u8> {
+    let mut archive = car::header(&[*root]);
+    for block in blocks {
+        archive.extend(car::section_prefix(block.cid(), block.data().len()));
+        archive.extend_from_slice(block.data());
+    }
+    archive
 }
 
 /// Percent-encodes one path segment: everything but unreserved characters.

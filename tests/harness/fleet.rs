@@ -362,6 +362,17 @@ pub fn build_folder() -> PathBuf {
     }
 }
 
+/// Where screenshots are kept: `artefacts` in the build folder.
+///
+/// # Panics
+/// When the folder cannot be made.
+pub fn artefacts() -> PathBuf {
+    let build = build_folder();
+    let folder = build.parent().expect("a profile lies in the build folder").join("artefacts");
+    std::fs::create_dir_all(&folder).expect("folders can be made");
+    folder
+}
+
 /// The path of one of our programs.
 ///
 /// # Errors

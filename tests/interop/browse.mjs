@@ -3,16 +3,10 @@
 // usage: browse.mjs URL SCREENSHOT.png [LINKS]
 // Prints one line: {"title", "status", "links", "visited", "console", "failed", "responses"}. Only
 // links under the page's own folder are followed, each in the same tab and back, as a reader would.
-import { chromium } from 'playwright-core'
+import { launch } from './browser.mjs'
 
 const [url, screenshot, follow = '0'] = process.argv.slice(2)
-const browser = await chromium.launch({
-  executablePath: process.env.BIFROST_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
-    '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'
-  ]
-})
+const browser = await launch()
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
 const seen = { console: [], failed: [], responses: {} }
 page.on('console', message => {

@@ -7,19 +7,12 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
-import { chromium } from 'playwright-core'
+import { launch } from './browser.mjs'
 
 const [folder] = process.argv.slice(2)
 const wanted = JSON.parse(await text(process.stdin))
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const browser = await chromium.launch({
-  executablePath: process.env.BIFROST_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
-    '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage',
-    '--host-resolver-rules=MAP *.example 127.0.0.1'
-  ]
-})
+const browser = await launch(['--host-resolver-rules=MAP *.example 127.0.0.1'])
 
 // The status of the page itself is told on the console too, and is no error of the page.
 const isOfStatus = message => message.text().startsWith('Failed to load resource: the server responded')

@@ -2,16 +2,10 @@
 //
 // usage: website.mjs ORIGIN SCREENSHOT.png
 // Prints one line: {"title", "old", "deep", "lost", "worker", "offline", "registerOnPaths", "console"}.
-import { chromium } from 'playwright-core'
+import { launch } from './browser.mjs'
 
 const [origin, screenshot, gateway] = process.argv.slice(2)
-const browser = await chromium.launch({
-  executablePath: process.env.BIFROST_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
-    '--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'
-  ]
-})
+const browser = await launch()
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
 const page = await context.newPage()
 const console_ = []

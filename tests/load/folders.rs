@@ -6,10 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use harness::content::archive;
 use harness::process::resident_bytes;
 use harness::{Fleet, FleetPlan};
 use ipfs::unixfs::import::{DirectoryImport, Entry, Profile};
-use ipfs::{Block, Cid, Codec, car};
+use ipfs::{Block, Cid, Codec};
 use serde_json::json;
 
 use crate::client::median;
@@ -41,11 +42,7 @@ fn folder(entries: usize) -> Result<(Cid, Vec<u8>)> {
         folder.add(Entry { name: format!("entry-{index:07}"), cid: *file.cid(), tsize: 0 });
     }
     let imported = folder.finish()?;
-    let mut archive = car::header(&[imported.cid]);
-    for block in imported.blocks.iter().chain([&file]) {
-        archive.extend(car::section_prefix(block.cid(), block.data().len()));
-        archive.extend_from_slice(block.data());
-    }
+    let archive = archive(&imported.cid, imported.blocks.iter().chain([&file]));
     Ok((imported.cid, archive))
 }
 

@@ -9,14 +9,12 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use ipfs::Block;
 use ipfs::car::{self, Section};
 use ipfs::unixfs::import::FileImport;
-use tokio::net::TcpListener;
 
 use super::*;
+use crate::played;
 
 /// What the played node has seen.
 #[derive(Debug, Default)]
@@ -37,23 +35,12 @@ struct PlayedNode {
 
 impl PlayedNode {
     async fn start(tasks: &Tasks, failure: Option<(StatusCode, &'static str)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let endpoint = Endpoint::parse(&url).expect("a URL");
+        let (endpoint, listener) = played::listen().await;
         let node = Self { seen: Arc::default(), failure, endpoint };
-        let (played, owner) = (node.clone(), tasks.clone());
-        let _accepting = tasks.background("played node", async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let played = played.clone();
-                let service = service_fn(move |request| {
-                    let played = played.clone();
-                    async move { Ok::<_, std::convert::Infallible>(played.answer(request).await) }
-                });
-                let _serving = owner.background("played connection", async move {
-                    let http = hyper::server::conn::http1::Builder::new();
-                    http.serve_connection(TokioIo::new(stream), service).await.ok();
-                });
-            }
+        let played = node.clone();
+        played::serve(tasks, listener, move |request| {
+            let played = played.clone();
+            async move { played.answer(request).await }
         });
         node
     }
@@ -336,10 +323,9 @@ fn names_that_nobody_could_ask_for_are_refused() {
 #[tokio::test]
 async fn a_node_that_is_not_there_is_said_to_be_not_running() {
     let tasks = Tasks::new();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let (nobody, listener) = played::listen().await;
     drop(listener);
-    let nodes = vec![Endpoint::parse(&url).expect("a URL")];
+    let nodes = vec![nobody];
     let progress = Progress::new(true);
     let made = Adder::new(&tasks, nodes, None, Duration::from_secs(5), progress).await;
     let error = made.err().expect("nobody listens");

@@ -6,13 +6,11 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 
 use super::*;
 use crate::client::Client;
 use crate::output::Exit;
+use crate::played;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -26,23 +24,12 @@ struct PlayedNode {
 
 impl PlayedNode {
     async fn start(tasks: &Tasks, failure: Option<(StatusCode, &'static str)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let endpoint = Endpoint::parse(&url).expect("a URL");
+        let (endpoint, listener) = played::listen().await;
         let node = Self { held: Arc::default(), failure, endpoint };
-        let (played, owner) = (node.clone(), tasks.clone());
-        let _accepting = tasks.background("played node", async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let played = played.clone();
-                let service = service_fn(move |request| {
-                    let played = played.clone();
-                    async move { Ok::<_, std::convert::Infallible>(played.answer(request).await) }
-                });
-                let _serving = owner.background("played connection", async move {
-                    let http = hyper::server::conn::http1::Builder::new();
-                    http.serve_connection(TokioIo::new(stream), service).await.ok();
-                });
-            }
+        let played = node.clone();
+        played::serve(tasks, listener, move |request| {
+            let played = played.clone();
+            async move { played.answer(request).await }
         });
         node
     }
