@@ -30,7 +30,7 @@ use crate::denylist::{Denied, Denylist};
 use crate::error::Error;
 use crate::limit::{Limit, LimitError};
 use crate::names::{NameAsk, NameError, Names};
-use crate::outcome::{Outcome, Source};
+use crate::outcome::{Outcome, Source, Traffic};
 use crate::render::page::{self, Blocked, Explained};
 use crate::render::{self, Render, RenderError, Rendered};
 use crate::resolve::{self, Fresh, Plan, PlanError, Way};
@@ -81,8 +81,14 @@ impl Gateway {
         let peer = record.asker().activity.client().ip();
         let caller = classify::caller(parts, peer, &hosts)?; // who asks, for which host
         record.client = caller.client;
+        let is_probe = hosts.is_probe(&parts.headers, caller.client);
+        if is_probe {
+            record.set_traffic(Traffic::Probe);
+        }
         let asked = classify::request(parts, &caller, &hosts)?; // what is wanted, in which form
-        record.set_traffic(asked.traffic());
+        if !is_probe {
+            record.set_traffic(asked.traffic());
+        }
         record.form = asked.form();
         record.permit = Some(self.limit.admit(&asked, caller.client)?); // may it be served now
         let ask = match asked {

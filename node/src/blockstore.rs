@@ -109,6 +109,7 @@ impl Blockstore {
             config: config.clone(),
         });
         shared.note_size();
+        shared.note_room();
         let (commands, queue) = sync_channel(places_max as usize);
         let writer =
             Writer::new(Arc::clone(&shared), found.image, found.active, found.changes, found.marks);
@@ -352,11 +353,23 @@ impl Shared {
         if free < least.saturating_add(bytes) { Err(StoreError::DiskFull) } else { Ok(()) }
     }
 
+    /// Shows how much room is left; what could not be learnt stays as it was.
+    fn note_room(&self) {
+        self.metrics.free_min_bytes.set(gauge(self.config.free_min.as_u64()));
+        match self.segments.free() {
+            Ok(free) => self.metrics.free_bytes.set(gauge(free)),
+            Err(error) => warn!(%error, "cannot learn how much room the disk has"),
+        }
+    }
+
     fn note_size(&self) {
-        let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.blocks.set(gauge(self.table.blocks()));
         self.metrics.bytes.set(gauge(self.table.bytes()));
     }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Whether an error says that the block's bytes are lost. A disk that fails or is away says nothing of

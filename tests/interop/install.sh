@@ -1,6 +1,7 @@
 #!/bin/bash
-# Installs what the tests need and the machine lacks: a C compiler, npm and Chromium from Debian, and the
-# pinned npm packages (Helia, Playwright, Node itself) into the cache folder, never into the checkout.
+# Installs what the tests need and the machine lacks: a C compiler, npm, Chromium, Prometheus and
+# Alertmanager from Debian, and the pinned npm packages (Helia, Playwright, Node itself) into the cache
+# folder, never into the checkout.
 #
 # Where it cannot install, it lists everything that is missing and fails: a test that is skipped
 # because a tool is absent reads like a test that passed.
@@ -17,6 +18,8 @@ packages=()
 command -v cc >/dev/null || packages+=(build-essential)
 command -v npm >/dev/null || packages+=(npm)
 [ -x "${BIFROST_CHROMIUM:-/usr/bin/chromium}" ] || packages+=(chromium)
+command -v promtool >/dev/null || packages+=(prometheus)
+command -v amtool >/dev/null || packages+=(prometheus-alertmanager)
 if [ "${#packages[@]}" -gt 0 ]; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing ${packages[*]}"

@@ -4,14 +4,16 @@
 //! or anybody's domain could be pointed at this gateway.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::AskError;
-use super::caller::{self, Caller};
+use super::caller::{self, Caller, is_trusted};
 
 /// Whether hosts that are not in the table are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -91,6 +93,9 @@ pub struct Config {
     /// Proxies whose `X-Forwarded-Host`, `-Proto` and `-For` are believed, as `10.0.0.0/8` or
     /// `::1/128`. Default none: nobody's are. Can be reloaded.
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may send probes: a request from these addresses with `Bifrost-Traffic: probe` is counted
+    /// apart from what people ask. Default none. Can be reloaded.
+    pub probes: Vec<IpNet>,
     /// Whether `CONNECT` opens a tunnel to this gateway itself, for tests of clients that know
     /// gateways as proxies. Refused on any but a loopback address. Default false. Takes a restart.
     pub tunnel: bool,
@@ -150,6 +155,7 @@ pub(crate) struct Hosts {
     below: HashMap<String, Row>,
     has_subdomains: bool,
     trusted: Vec<IpNet>,
+    probes: Vec<IpNet>,
     tunnel: bool,
 }
 
@@ -182,8 +188,8 @@ impl Hosts {
         };
         let has_subdomains =
             exact.values().chain(below.values()).any(|row| matches!(row, Row::Subdomain));
-        let trusted = config.trusted_proxies.clone();
-        Ok(Self { any, exact, below, has_subdomains, trusted, tunnel: config.tunnel })
+        let (trusted, probes) = (config.trusted_proxies.clone(), config.probes.clone());
+        Ok(Self { any, exact, below, has_subdomains, trusted, probes, tunnel: config.tunnel })
     }
 
     /// Whether `CONNECT` opens a tunnel to this gateway itself.
@@ -194,6 +200,12 @@ impl Hosts {
     /// The proxies that are believed.
     pub(crate) fn trusted(&self) -> &[IpNet] {
         &self.trusted
+    }
+
+    /// Whether a request with these headers from this client is a probe.
+    pub(crate) fn is_probe(&self, headers: &HeaderMap, client: IpAddr) -> bool {
+        is_trusted(client, &self.probes)
+            && headers.get("bifrost-traffic").is_some_and(|said| said == "probe")
     }
 
     /// Whether every host is answered alike, so that it need not be read.

@@ -219,3 +219,24 @@ async fn connect_is_refused_unless_it_is_switched_on_for_loopback() {
     config.server.listen = ([0, 0, 0, 0], 0).into();
     assert!(Gateway::try_start(config).await.is_err());
 }
+
+#[tokio::test]
+async fn probes_are_counted_apart_when_they_come_from_who_may_send_them() {
+    let tree = file(b"hello");
+    let node = FakeNode::start(&[&tree]).await;
+    let mut config = config(&[&node]);
+    config.hosts.probes = vec!["127.0.0.0/8".parse().expect("a net")];
+    let believed = Gateway::start(config).await;
+    let stranger = Gateway::of(&[&node]).await;
+    let path = format!("/ipfs/{}", tree.root);
+    let (probe, people) = ("traffic=\"probe\"", "traffic=\"gateway\"");
+    for (gateway, probes) in [(&believed, 1), (&stranger, 0)] {
+        for said in ["probe", "mirror"] {
+            let got = gateway.ask(Method::GET, &path, &[("bifrost-traffic", said)]).await;
+            assert_eq!(got.status, 200);
+        }
+        gateway.metric_becomes("bifrost_gateway_requests_total", people, 2 - probes).await;
+        gateway.metric_becomes("bifrost_gateway_requests_total", probe, probes).await;
+        gateway.metric_becomes("bifrost_gateway_in_flight", "", 0).await;
+    }
+}

@@ -38,6 +38,10 @@ pub struct Metrics {
     pub blocks: Gauge,
     /// Bytes of blocks that are stored.
     pub bytes: Gauge,
+    /// Bytes that the file system of the store has left for it.
+    pub free_bytes: Gauge,
+    /// Bytes that the store leaves free: it takes no blocks below.
+    pub free_min_bytes: Gauge,
     /// Blocks that were read, by how that ended.
     pub reads: Family<Read, Counter>,
     /// Bytes of blocks that were read.
@@ -62,6 +66,14 @@ impl Metrics {
             blocks: registry.gauge("bifrost_node_blockstore_blocks", "Blocks that are stored."),
             bytes: registry
                 .gauge("bifrost_node_blockstore_bytes", "Bytes of blocks that are stored."),
+            free_bytes: registry.gauge(
+                "bifrost_node_blockstore_free_bytes",
+                "Bytes that the file system of the store has left, looked up every 10 s.",
+            ),
+            free_min_bytes: registry.gauge(
+                "bifrost_node_blockstore_free_min_bytes",
+                "Bytes of the file system that the store leaves free; below, it takes no blocks.",
+            ),
             reads: registry.counter_family(
                 "bifrost_node_blockstore_reads_total",
                 "Blocks that were read, by how that ended.",

@@ -318,7 +318,10 @@ async fn floor_of_free_space_is_kept() {
     let store = Blockstore::open(config, &registry).expect("the store opens");
     let full = store.put(block(1, 10)).await;
     assert!(matches!(full, Err(StoreError::DiskFull)), "{full:?}");
-    assert_eq!(store.shared().metrics.writes.at(Write::Full).get(), 1);
+    let metrics = &store.shared().metrics;
+    assert_eq!(metrics.writes.at(Write::Full).get(), 1);
+    let (free, floor) = (metrics.free_bytes.get(), metrics.free_min_bytes.get());
+    assert!(0 < free && free < floor, "{free} bytes are free, {floor} have to be");
 }
 
 #[tokio::test]

@@ -22,8 +22,8 @@ use super::record::{self, Kind};
 use super::staged::Staged;
 use super::{Shared, StoreError, segment};
 
-/// How often a writer without work looks up.
-const IDLE: Duration = Duration::from_secs(60);
+/// How often a writer without work looks up, and how often any looks at the room on the disk.
+const IDLE: Duration = Duration::from_secs(10);
 /// How many times over the bound of a checkpoint changes may pile up while checkpoints fail.
 const OVERDUE_FACTOR: usize = 16;
 
@@ -106,7 +106,12 @@ impl Writer {
     /// Works until every sender is gone, then makes a last checkpoint.
     pub(super) fn run(mut self, commands: &Receiver<Queued>) {
         let mut next = None;
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() >= IDLE {
+                looked = Instant::now();
+                self.shared.note_room();
+            }
             let wait =
                 self.checkpoint_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
             let queued = match next.take() {

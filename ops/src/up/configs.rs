@@ -128,6 +128,8 @@ admin:
 hosts:
   # Whether hosts that are not named below are answered: loopback, always or never.
   any: {any}
+  # Whose requests with `Bifrost-Traffic: probe` are counted apart.
+  probes: [127.0.0.0/8, \"::1/128\"]
   # What each host is: path, subdomain, trustless, dnslink, site or pages.
   table:
     # Content has an origin of its own: {{cid}}.ipfs.localhost.
