@@ -268,9 +268,10 @@ fn serve(text: &Mutex<String>, range: Option<&str>) -> Response<Bytes> {
 
 #[tokio::test]
 async fn list_on_a_server_is_followed_by_what_is_appended() {
-    let (first, second) = (file(b"one"), file(b"two"));
-    let node = FakeNode::start(&[&first, &second]).await;
-    let text = Arc::new(Mutex::new(format!("/ipfs/{}\n", first.root)));
+    let (first, second, third) = (file(b"one"), file(b"two"), file(b"three"));
+    let node = FakeNode::start(&[&first, &second, &third]).await;
+    let remarks = "# a remark\n".repeat(30);
+    let text = Arc::new(Mutex::new(format!("/ipfs/{}\n{remarks}", first.root)));
     let ranges = Arc::new(Mutex::new(Vec::new()));
     let (kept, asked) = (Arc::clone(&text), Arc::clone(&ranges));
     let server = Web::start(move |request| {
@@ -290,7 +291,14 @@ async fn list_on_a_server_is_followed_by_what_is_appended() {
     let length = text.lock().len();
     text.lock().push_str(&format!("/ipfs/{}\n", second.root));
     becomes(&gateway, &of(&second), 410).await;
-    assert!(ranges.lock().contains(&format!("bytes={length}-")), "{:?}", ranges.lock());
+    let range = format!("bytes={}-", length - 256);
+    assert!(ranges.lock().contains(&range), "{range} in {:?}", ranges.lock());
+    // What is put within it is seen by what follows, which is not where it was.
+    assert_eq!(gateway.get(&of(&third)).await.status.as_u16(), 200);
+    let within = format!("/ipfs/{}\n{}", third.root, text.lock());
+    *text.lock() = within;
+    becomes(&gateway, &of(&third), 410).await;
+    assert_eq!(gateway.get(&of(&first)).await.status.as_u16(), 410);
     // A list that became shorter is read anew.
     *text.lock() = format!("/ipfs/{}\n", second.root);
     becomes(&gateway, &of(&first), 200).await;

@@ -18,6 +18,7 @@ use crate::outbound::{self, Client};
 /// A list on a server.
 pub(super) struct Remote {
     client: Client,
+    tasks: Tasks,
     uri: Uri,
     timeout: Duration,
     reread: Duration,
@@ -25,13 +26,16 @@ pub(super) struct Remote {
     list: Option<Arc<List>>,
     /// How many bytes were read.
     bytes: u64,
-    /// Whether the last line that was read had its end.
-    ends_well: bool,
+    /// The last of them, asked for again with what follows: where others are in their place, the
+    /// list changed within.
+    end: Vec<u8>,
     /// How long the unfinished line is that was behind what was read, the last time.
     tail: usize,
     whole_at: Instant,
 }
 
+/// How many bytes are asked for twice.
+const END_BYTES: usize = 256;
 /// How long a list that has to be read as a whole is left alone.
 const WHOLE_EVERY: Duration = Duration::from_secs(60);
 
@@ -39,13 +43,14 @@ impl Remote {
     pub(super) fn new(url: &str, config: &Config, tasks: &Tasks) -> Result<Self, String> {
         Ok(Self {
             client: outbound::client(tasks, "denylist connection")?,
+            tasks: tasks.clone(),
             uri: outbound::server(url)?,
             timeout: config.timeout,
             reread: config.reread,
             bytes_max: config.list_bytes_max.as_u64(),
             list: None,
             bytes: 0,
-            ends_well: true,
+            end: Vec::new(),
             tail: 0,
             whole_at: Instant::now(),
         })
@@ -64,7 +69,7 @@ impl Remote {
         if is_old {
             return self.read_whole(deadline).await;
         }
-        if !self.ends_well || self.bytes == 0 {
+        if self.end.last() != Some(&b'\n') {
             // Nothing can be appended to it, so all of it is read, and not too often.
             let rests = self.whole_at.elapsed() < WHOLE_EVERY.min(self.reread.max(WHOLE_EVERY));
             return if rests && self.bytes > 0 {
@@ -73,12 +78,15 @@ impl Remote {
                 self.read_whole(deadline).await
             };
         }
-        let response = self.get(Some(self.bytes), deadline).await?;
+        let from = self.bytes - self.end.len() as u64;
+        let response = self.get(Some(from), deadline).await?;
         match response.status() {
-            StatusCode::PARTIAL_CONTENT if starts_at(&response, self.bytes) => {
-                self.append(&known, response, deadline).await
+            StatusCode::PARTIAL_CONTENT if starts_at(&response, from) => {
+                match self.added(response, deadline).await? {
+                    Some(added) => self.append(known, added, deadline).await,
+                    None => self.read_whole(deadline).await,
+                }
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if has_size(&response, self.bytes) => Ok(false),
             // It is shorter than it was.
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 self.read_whole(deadline).await
@@ -105,36 +113,49 @@ impl Remote {
     ) -> Result<bool, String> {
         // Without what a URL may hold of secrets.
         let mut feed = Feed::new(self.uri.host().unwrap_or("a server"));
-        let (mut bytes, mut last) = (0, b'\n');
+        let (mut bytes, mut end) = (0, Vec::new());
         let mut body = response.into_body();
         while let Some(data) = next(&mut body, deadline).await? {
             bytes += data.len() as u64;
             if bytes > self.bytes_max {
                 return Err(format!("{} has more than {} bytes", self.uri, self.bytes_max));
             }
-            last = data.last().copied().unwrap_or(last);
+            keep_end(&mut end, &data);
             feed.push(&data).map_err(|error| error.to_string())?;
         }
         let list = feed.finish().map_err(|error| error.to_string())?;
         self.tail = 0;
         self.list = Some(Arc::new(list));
-        (self.bytes, self.ends_well, self.whole_at) = (bytes, last == b'\n', Instant::now());
+        (self.bytes, self.end, self.whole_at) = (bytes, end, Instant::now());
         Ok(true)
+    }
+
+    /// What stands behind what was read; none when that is not there any more.
+    async fn added(
+        &self,
+        response: Response<Incoming>,
+        deadline: Instant,
+    ) -> Result<Option<Vec<u8>>, String> {
+        let mut body = response.into_body();
+        let mut read = Vec::new();
+        while let Some(data) = next(&mut body, deadline).await? {
+            read.extend_from_slice(&data);
+            if self.bytes + read.len() as u64 > self.bytes_max {
+                return Err(format!("{} has more than {} bytes", self.uri, self.bytes_max));
+            }
+        }
+        let is_same = read.starts_with(&self.end);
+        Ok(is_same.then(|| read.split_off(self.end.len())))
     }
 
     async fn append(
         &mut self,
-        known: &List,
-        response: Response<Incoming>,
+        known: Arc<List>,
+        mut added: Vec<u8>,
         deadline: Instant,
     ) -> Result<bool, String> {
-        let mut body = response.into_body();
-        let mut added = Vec::new();
-        while let Some(data) = next(&mut body, deadline).await? {
-            added.extend_from_slice(&data);
-            if self.bytes + added.len() as u64 > self.bytes_max {
-                return Err(format!("{} has more than {} bytes", self.uri, self.bytes_max));
-            }
+        if added.is_empty() {
+            return Ok(false);
         }
         // A line that has no end yet is left for the next time.
         let whole = added.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -144,13 +165,20 @@ impl Remote {
             self.tail = added.len();
             return if is_all { self.read_whole(deadline).await } else { Ok(false) };
         }
-        self.tail = 0;
-        let mut list = known.clone();
-        for line in added[..whole - 1].split(|byte| *byte == b'\n') {
-            list.push_line(String::from_utf8_lossy(line).trim_end_matches('\r'));
-        }
-        self.list = Some(Arc::new(list));
+        added.truncate(whole);
+        let work = move || {
+            let mut list = List::clone(&known);
+            for line in added[..whole - 1].split(|byte| *byte == b'\n') {
+                list.push_line(String::from_utf8_lossy(line).trim_end_matches('\r'));
+            }
+            (list, added)
+        };
+        // A list may be long, and so may be its copy.
+        let made = self.tasks.spawn_blocking("denylist", work).await;
+        let (list, added) = made.map_err(|error| error.to_string())?;
+        keep_end(&mut self.end, &added);
         self.bytes += whole as u64;
+        (self.list, self.tail) = (Some(Arc::new(list)), 0);
         Ok(true)
     }
 
@@ -175,6 +203,12 @@ impl Remote {
     }
 }
 
+/// Keeps the last bytes of what was read, `data` included.
+fn keep_end(end: &mut Vec<u8>, data: &[u8]) {
+    end.extend_from_slice(&data[data.len().saturating_sub(END_BYTES)..]);
+    end.drain(..end.len().saturating_sub(END_BYTES));
+}
+
 /// The next bytes of a body.
 async fn next(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, String> {
     let frame = timeout_at(deadline, body.frame()).await.map_err(|_| "answer is too slow")?;
@@ -191,11 +225,6 @@ async fn next(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, S
 fn starts_at(response: &Response<Incoming>, from: u64) -> bool {
     let range = content_range(response);
     range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")))
-}
-
-/// Whether the whole has this size.
-fn has_size(response: &Response<Incoming>, size: u64) -> bool {
-    content_range(response).is_some_and(|range| range == format!("bytes */{size}"))
 }
 
 fn content_range(response: &Response<Incoming>) -> Option<&str> {
