@@ -77,6 +77,15 @@ pub(crate) struct Site {
     pub(crate) root: String,
 }
 
+/// What watches the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Observers {
+    /// Prometheus.
+    pub(crate) prometheus: String,
+    /// Alertmanager.
+    pub(crate) alertmanager: String,
+}
+
 /// A running fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Fleet {
@@ -88,6 +97,9 @@ pub(crate) struct Fleet {
     pub(crate) nodes: Vec<Process>,
     /// The project's site.
     pub(crate) site: Site,
+    /// What watches them, with --observe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) observe: Option<Observers>,
 }
 
 impl Fleet {

@@ -24,6 +24,7 @@ mod child;
 mod configs;
 mod error;
 mod layout;
+mod observe;
 mod preflight;
 mod report;
 
@@ -54,9 +55,10 @@ enum Ports {
   bifrost up --base-port 18080            beside a fleet that runs already
   bifrost up --ports auto --format json   for scripts: one line of JSON when all is ready
   bifrost up --listen 0.0.0.0             gateways for other machines; all else stays on loopback
+  bifrost up --observe                    with Prometheus and Alertmanager of this system
 
 Ports follow from --base-port P: gateway P, its admin P+1000, node i P+100+i, its admin P+1100+i,
-its peers P-3900+i. Configs are written to the data folder; one that you edit is kept. Ctrl-C
+its peers P-3900+i, Prometheus P+1050, Alertmanager P+1051. Configs are written to the data folder; one that you edit is kept. Ctrl-C
 drains gateways, then nodes; a second Ctrl-C stops everything at once.")]
 pub(crate) struct UpArgs {
     /// Folder for configs, content and logs.
@@ -74,6 +76,13 @@ pub(crate) struct UpArgs {
     /// Make no connection beyond this machine.
     #[arg(long)]
     offline: bool,
+    /// Also start this system's Prometheus and Alertmanager, with the rules of this build.
+    #[arg(long)]
+    observe: bool,
+    /// Time between two scrapes and between two evaluations of rules, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "observe",
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    observe_every: u64,
     /// Take this file as the config of its process, for this run: a name such as gateway-0 and a
     /// path.
     #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
@@ -162,7 +171,9 @@ async fn drain(
 ) -> Result<(), UpError> {
     let began = Instant::now();
     let draining = async {
-        for (kind, children) in [("gateways", &running.gateways), ("nodes", &running.nodes)] {
+        let observers = ("what watches them", &running.observers);
+        let kinds = [("gateways", &running.gateways), ("nodes", &running.nodes), observers];
+        for (kind, children) in kinds {
             if !children.is_empty() {
                 steps.note(&format!("draining {kind} (Ctrl-C again stops everything at once)"));
                 futures::future::join_all(children.iter().map(Child::drain)).await;
@@ -175,7 +186,8 @@ async fn drain(
             () = &mut draining => break,
             Some(event) = events.recv() => steps.note(&report::event(&event, Style::stderr())),
             () = signals.next() => {
-                running.gateways.iter().chain(&running.nodes).for_each(Child::kill);
+                let Running { gateways, nodes, observers } = &running;
+                gateways.iter().chain(nodes).chain(observers).for_each(Child::kill);
                 draining.await;
                 steps.clear();
                 return Err(UpError::Killed);
@@ -220,6 +232,7 @@ impl Signals {
 struct Running {
     gateways: Vec<Child>,
     nodes: Vec<Child>,
+    observers: Vec<Child>,
 }
 
 /// Says how far things are: a spinner on terminals, plain lines elsewhere.

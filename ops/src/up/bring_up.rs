@@ -12,12 +12,13 @@ use tokio::sync::mpsc;
 
 use crate::add::AddError;
 use crate::client::{Client, Endpoint};
-use crate::fleet::{Fleet, Process, Site};
+use crate::fleet::{Fleet, Observers, Process, Site};
 use crate::output::Style;
 use crate::site;
 use crate::up::child::{self, Child, Event, Spec, Started};
 use crate::up::configs::{self, GatewayPlan, NodePlan, Written};
 use crate::up::layout::Places;
+use crate::up::observe::{Observe, Pace};
 use crate::up::preflight::{self, DataFolder};
 use crate::up::{Ports, Running, Steps, UpArgs, UpError};
 
@@ -43,6 +44,7 @@ pub(super) struct BringUp<'a> {
     gateway_program: PathBuf,
     node_program: PathBuf,
     places: Places,
+    observe: Option<Observe>,
 }
 
 impl<'a> BringUp<'a> {
@@ -63,8 +65,11 @@ impl<'a> BringUp<'a> {
                 Places::free(args.listen, args.gateways, args.nodes).map_err(UpError::NoPorts)?
             }
         };
+        let pace = Pace { seconds: args.observe_every };
+        let observe = args.observe.then(|| Observe::new(&data.path, places.observe, pace));
         let mut this = Self {
             args,
+            observe: observe.transpose()?,
             tasks,
             data: data.path.clone(),
             events,
@@ -130,6 +135,10 @@ impl<'a> BringUp<'a> {
             let swarm = (Ipv4Addr::LOCALHOST, place.swarm).into();
             preflight::port(swarm, &format!("{name} (for peers)"), true)?;
         }
+        if self.observe.is_some() {
+            preflight::port(self.places.observe.prometheus, "prometheus", false)?;
+            preflight::port(self.places.observe.alertmanager, "alertmanager", false)?;
+        }
         Ok(())
     }
 
@@ -150,7 +159,9 @@ impl<'a> BringUp<'a> {
         self.shown(&gateways, &nodes, &root).await?;
         let first = self.places.gateways[0].http;
         let url = format!("http://{SITE_HOST}:{}/", first.port());
-        let fleet = Fleet { data: self.data.clone(), gateways, nodes, site: Site { url, root } };
+        let observe = self.observers(running, &gateways, &nodes).await?;
+        let site = Site { url, root };
+        let fleet = Fleet { data: self.data.clone(), gateways, nodes, site, observe };
         fleet.write().map_err(|source| UpError::Folder { path: self.data.clone(), source })?;
         Ok(fleet)
     }
@@ -202,6 +213,27 @@ impl<'a> BringUp<'a> {
         Ok(gateways)
     }
 
+    /// Starts what watches the fleet, if it is to be watched.
+    async fn observers(
+        &self,
+        running: &mut Running,
+        gateways: &[Process],
+        nodes: &[Process],
+    ) -> Result<Option<Observers>, UpError> {
+        let Some(observe) = &self.observe else { return Ok(None) };
+        observe.write(&[("gateway", gateways), ("node", nodes)])?;
+        for spec in observe.specs(&self.data.join("logs"))? {
+            self.steps.begin(&format!("starting {}", spec.name));
+            let mut started = Started::new(spec)?;
+            started.ready(&self.client).await?;
+            running.observers.push(started.watch(self.tasks, self.events.clone()));
+        }
+        let url = |place: SocketAddr| format!("http://{place}");
+        let places = self.places.observe;
+        let (prometheus, alertmanager) = (url(places.prometheus), url(places.alertmanager));
+        Ok(Some(Observers { prometheus, alertmanager }))
+    }
+
     /// Writes a config, starts its process, and waits until it is ready.
     async fn start(&self, process: &Process, program: &Path, body: &str) -> Result<Child, UpError> {
         let given = self.args.config.iter().any(|(name, _)| *name == process.name);
@@ -213,9 +245,10 @@ impl<'a> BringUp<'a> {
         let mut started = Started::new(Spec {
             name: process.name.clone(),
             program: program.to_path_buf(),
-            config: process.config.clone(),
+            arguments: child::arguments(&process.config),
             log: process.log.clone(),
             admin: Endpoint::parse(&process.admin)?,
+            ready_at: "/readyz",
             ready_within: READY_WITHIN,
             drain_within: DRAIN_WITHIN,
         })?;

@@ -28,7 +28,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A child that lived this long is well again, and its pause begins anew.
 const WELL_AFTER: Duration = Duration::from_secs(60);
-/// Time between two looks at `/readyz`.
+/// Time between two looks at whether it is ready.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// Lines of its log that are shown of a child that died.
 const TAIL_LINES: usize = 12;
@@ -44,12 +44,14 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     /// Its program.
     pub(crate) program: PathBuf,
-    /// Its config file.
-    pub(crate) config: PathBuf,
+    /// What it is told on its command line.
+    pub(crate) arguments: Vec<OsString>,
     /// Where its output goes.
     pub(crate) log: PathBuf,
     /// Where it says whether it is ready.
     pub(crate) admin: Endpoint,
+    /// The target that answers with success there once it is.
+    pub(crate) ready_at: &'static str,
     /// How long it may take to become ready.
     pub(crate) ready_within: Duration,
     /// How long it may take to drain.
@@ -77,7 +79,12 @@ pub(crate) struct Child {
     _task: TaskHandle<()>,
 }
 
-/// A process that runs. It drains by itself when this process is gone, for it sees the end of its
+/// The arguments of a process of ours: its config, and to end with its standard input.
+pub(crate) fn arguments(config: &Path) -> Vec<OsString> {
+    vec!["--config".into(), config.into(), "--stop-with-stdin".into()]
+}
+
+/// A process that runs. Ours drains by itself when this process is gone, for it sees the end of its
 /// standard input then.
 #[derive(Debug)]
 struct Alive {
@@ -112,7 +119,7 @@ impl Started {
     pub(crate) async fn ready(&mut self, client: &Client) -> Result<(), UpError> {
         let give_up = Instant::now() + self.spec.ready_within;
         loop {
-            let looked = client.head(&self.spec.admin, Method::GET, "/readyz").await;
+            let looked = client.head(&self.spec.admin, Method::GET, self.spec.ready_at).await;
             // One that left is told first: the port may be another program's.
             if let Ok(Some(status)) = self.alive.process.try_wait() {
                 return Err(self.not_ready(describe(status)));
@@ -242,9 +249,7 @@ fn start(spec: &Spec) -> Result<Alive, UpError> {
         command.env_remove(variable);
     }
     let mut process = command
-        .arg("--config")
-        .arg(&spec.config)
-        .arg("--stop-with-stdin")
+        .args(&spec.arguments)
         .stdin(Stdio::piped())
         .stdout(log)
         .stderr(other)

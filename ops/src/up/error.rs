@@ -21,6 +21,14 @@ pub(crate) enum UpError {
         /// The folder of this program.
         beside: PathBuf,
     },
+    /// A program that watches the fleet is not there.
+    #[error(
+        "--observe needs {package}, which is not in PATH: on Debian, `apt-get install {package}`"
+    )]
+    NoObserver {
+        /// The package that has it.
+        package: &'static str,
+    },
     /// A program could not be started.
     #[error("could not start {}: {source}", .program.display())]
     Start {
@@ -127,6 +135,7 @@ impl UpError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             UpError::NoProgram { .. }
+            | UpError::NoObserver { .. }
             | UpError::Start { .. }
             | UpError::Folder { .. }
             | UpError::InUse(_)

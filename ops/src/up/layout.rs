@@ -35,6 +35,17 @@ pub(crate) struct NodePlace {
     pub(crate) swarm: u16,
 }
 
+/// Where what watches the fleet listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ObservePlace {
+    /// Prometheus.
+    pub(crate) prometheus: SocketAddr,
+    /// Alertmanager.
+    pub(crate) alertmanager: SocketAddr,
+    /// The probe's own metrics and results.
+    pub(crate) probe: SocketAddr,
+}
+
 /// Where everything listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Places {
@@ -42,6 +53,8 @@ pub(crate) struct Places {
     pub(crate) gateways: Vec<GatewayPlace>,
     /// The nodes.
     pub(crate) nodes: Vec<NodePlace>,
+    /// What watches them.
+    pub(crate) observe: ObservePlace,
 }
 
 impl Places {
@@ -59,6 +72,11 @@ impl Places {
         Self {
             gateways: (0..gateways).map(gateway).collect(),
             nodes: (0..nodes).map(node).collect(),
+            observe: ObservePlace {
+                prometheus: loopback(base + 1050),
+                alertmanager: loopback(base + 1051),
+                probe: loopback(base + 1052),
+            },
         }
     }
 
@@ -76,7 +94,9 @@ impl Places {
             Ok(place)
         };
         let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let mut places = Self { gateways: Vec::new(), nodes: Vec::new() };
+        let observe =
+            ObservePlace { prometheus: tcp(home)?, alertmanager: tcp(home)?, probe: tcp(home)? };
+        let mut places = Self { gateways: Vec::new(), nodes: Vec::new(), observe };
         for _ in 0..gateways {
             places.gateways.push(GatewayPlace { http: tcp(listen)?, admin: tcp(home)? });
         }
@@ -125,6 +145,8 @@ mod tests {
                 ports.extend([place.http.port(), place.admin.port(), place.swarm]);
             }
             assert!(ports.iter().all(|port| *port >= 1024));
+            let ObservePlace { prometheus, alertmanager, probe } = places.observe;
+            ports.extend([prometheus, alertmanager, probe].map(|place| place.port()));
             let all = ports.len();
             ports.sort_unstable();
             ports.dedup();

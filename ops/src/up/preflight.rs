@@ -31,6 +31,12 @@ pub(crate) fn program(name: &'static str) -> Result<PathBuf, UpError> {
         .ok_or(UpError::NoProgram { name, beside: beside.unwrap_or_default() })
 }
 
+/// Finds a program of the system in `PATH`.
+pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|found| found.is_file())
+}
+
 /// The data folder, made and held for this process alone.
 #[derive(Debug)]
 pub(crate) struct DataFolder {

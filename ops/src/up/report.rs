@@ -36,6 +36,10 @@ fn text(fleet: &Fleet, program: &Path, style: Style) -> String {
     for Process { name, admin, metrics, .. } in &fleet.gateways {
         inside.row([name, "", admin, metrics]);
     }
+    if let Some(observe) = &fleet.observe {
+        inside.row(["prometheus", &observe.prometheus, "", ""]);
+        inside.row(["alertmanager", &observe.alertmanager, "", ""]);
+    }
     let mut files = Table::default();
     for Process { name, config, log, .. } in fleet.gateways.iter().chain(&fleet.nodes) {
         files.row([name, &config.display().to_string(), &log.display().to_string()]);
@@ -90,6 +94,7 @@ mod tests {
             gateways: vec![process("gateway-0", 8080)],
             nodes: vec![process("node-0", 8180), process("node-1", 8181)],
             site: Site { url: "http://site.localhost:8080/".into(), root: "bafyroot".into() },
+            observe: None,
         }
     }
 

@@ -12,9 +12,10 @@ fn spec(folder: &Path, script: &str) -> Spec {
     Spec {
         name: "node-0".into(),
         program,
-        config: folder.join("node-0.yaml"),
+        arguments: arguments(&folder.join("node-0.yaml")),
         log: folder.join("node-0.log"),
         admin: Endpoint::parse("http://127.0.0.1:1").expect("a URL"),
+        ready_at: "/readyz",
         ready_within: Duration::from_secs(20),
         drain_within: Duration::from_secs(20),
     }
@@ -44,7 +45,8 @@ async fn a_child_that_leaves_before_it_is_ready_is_told_with_its_last_words() {
 #[tokio::test]
 async fn a_child_that_dies_is_told_and_started_again() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let spec = Spec { config: folder.path().join("twice"), ..spec(folder.path(), "") };
+    let arguments = arguments(&folder.path().join("twice"));
+    let spec = Spec { arguments, ..spec(folder.path(), "") };
     let script = "echo began; if [ -e \"$2\" ]; then exec sleep 60; fi; : >\"$2\"; exit 7";
     fs::write(&spec.program, format!("#!/bin/sh\n{script}\n")).expect("it can be written");
     let (sender, mut events) = mpsc::channel(4);

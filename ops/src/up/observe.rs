@@ -1,0 +1,199 @@
+//! What watches the fleet: this system's Prometheus and Alertmanager, with the rules of this build.
+//!
+//! Both are told by files below the data folder, so that the same files can be read, checked by
+//! promtool and amtool, and carried elsewhere. Their data is kept for as long as objectives look back.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::client::Endpoint;
+use crate::fleet::Process;
+use crate::up::child::Spec;
+use crate::up::layout::ObservePlace;
+use crate::up::{UpError, preflight};
+
+/// How long Prometheus keeps what it saw: more than the period of every objective.
+const RETENTION: &str = "35d";
+/// How long either may take to become ready: Prometheus replays its log first.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long either may take to leave.
+const LEAVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Rules by file name.
+const RULES: [(&str, &str); 0] = [];
+/// What Alertmanager does with alerts.
+const ALERTMANAGER: &str = "route: {receiver: none}\nreceivers: [{name: none}]\n";
+
+/// How often targets are scraped and rules evaluated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Time between two scrapes of a target, and between two evaluations, in seconds.
+    pub(crate) seconds: u64,
+}
+
+/// Programs, place and folder of what watches.
+#[derive(Debug)]
+pub(crate) struct Observe {
+    place: ObservePlace,
+    pace: Pace,
+    folder: PathBuf,
+    prometheus: PathBuf,
+    alertmanager: PathBuf,
+    /// Ends a program when this one is gone: neither heeds its standard input.
+    tether: Option<PathBuf>,
+}
+
+impl Observe {
+    /// Finds the programs.
+    ///
+    /// # Errors
+    /// [`UpError::NoObserver`] names what is missing and the package that has it.
+    pub(crate) fn new(data: &Path, place: ObservePlace, pace: Pace) -> Result<Self, UpError> {
+        let need = |names: &[&str], package: &'static str| {
+            let found = names.iter().find_map(|name| preflight::in_path(name));
+            found.ok_or(UpError::NoObserver { package })
+        };
+        Ok(Self {
+            place,
+            pace,
+            folder: data.join("observe"),
+            prometheus: need(&["prometheus"], "prometheus")?,
+            alertmanager: need(
+                &["prometheus-alertmanager", "alertmanager"],
+                "prometheus-alertmanager",
+            )?,
+            tether: preflight::in_path("setpriv"),
+        })
+    }
+
+    /// Writes what both are told.
+    ///
+    /// # Errors
+    /// [`UpError::Folder`].
+    pub(crate) fn write(&self, fleet: &[(&str, &[Process])]) -> Result<(), UpError> {
+        let failed = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source: io::Error| UpError::Folder { path, source }
+        };
+        let folder = self.folder.join("rules");
+        fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        let mut files = vec![
+            (self.folder.join("prometheus.yml"), self.prometheus_config()),
+            (self.folder.join("alertmanager.yml"), ALERTMANAGER.to_owned()),
+            (self.folder.join("targets.json"), targets(fleet)),
+        ];
+        files.extend(RULES.iter().map(|(name, text)| (folder.join(name), (*text).to_owned())));
+        for (path, text) in files {
+            fs::write(&path, text).map_err(failed(&path))?;
+        }
+        Ok(())
+    }
+
+    fn prometheus_config(&self) -> String {
+        let Pace { seconds } = self.pace;
+        format!(
+            "\
+# Written by `bifrost up --observe`, anew at each start.
+global:
+  scrape_interval: {seconds}s
+  evaluation_interval: {seconds}s
+  external_labels:
+    fleet: local
+rule_files: [rules/*.yaml]
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: ['{}']
+scrape_configs:
+  - job_name: fleet
+    file_sd_configs:
+      - files: [targets.json]
+        refresh_interval: {seconds}s
+",
+            self.place.alertmanager
+        )
+    }
+
+    /// Alertmanager first: who alerts needs somebody to tell.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub(crate) fn specs(&self, logs: &Path) -> Result<[Spec; 2], UpError> {
+        let option = |name: &str, value: &dyn std::fmt::Display| -> OsString {
+            format!("--{name}={value}").into()
+        };
+        let path = |name: &str| self.folder.join(name).display().to_string();
+        let alertmanager = self.spec(
+            "alertmanager",
+            &self.alertmanager,
+            vec![
+                option("config.file", &path("alertmanager.yml")),
+                option("storage.path", &path("alertmanager")),
+                option("web.listen-address", &self.place.alertmanager),
+                option("cluster.listen-address", &""),
+            ],
+            (self.place.alertmanager, logs),
+        )?;
+        let prometheus = self.spec(
+            "prometheus",
+            &self.prometheus,
+            vec![
+                option("config.file", &path("prometheus.yml")),
+                option("storage.tsdb.path", &path("prometheus")),
+                option("storage.tsdb.retention.time", &RETENTION),
+                option("web.listen-address", &self.place.prometheus),
+            ],
+            (self.place.prometheus, logs),
+        )?;
+        Ok([alertmanager, prometheus])
+    }
+
+    fn spec(
+        &self,
+        name: &str,
+        program: &Path,
+        own: Vec<OsString>,
+        (place, logs): (SocketAddr, &Path),
+    ) -> Result<Spec, UpError> {
+        let (program, mut arguments) = match &self.tether {
+            Some(tether) => {
+                let words = ["--pdeathsig", "TERM", "--"].map(OsString::from);
+                let program_word = program.as_os_str().to_owned();
+                (tether.clone(), words.into_iter().chain([program_word]).collect())
+            }
+            None => (program.to_path_buf(), Vec::new()),
+        };
+        arguments.extend(own);
+        Ok(Spec {
+            name: name.to_owned(),
+            program,
+            arguments,
+            log: logs.join(format!("{name}.log")),
+            admin: Endpoint::parse(&format!("http://{place}"))?,
+            ready_at: "/-/ready",
+            ready_within: READY_WITHIN,
+            drain_within: LEAVE_WITHIN,
+        })
+    }
+}
+
+/// The processes as Prometheus finds them: `job` is their kind, `instance` their name.
+fn targets(fleet: &[(&str, &[Process])]) -> String {
+    let groups = fleet.iter().flat_map(|(job, processes)| {
+        processes.iter().map(move |process| {
+            let address = process.admin.trim_start_matches("http://");
+            json!({
+                "targets": [address],
+                "labels": {"job": job, "instance": process.name, "env": "local"},
+            })
+        })
+    });
+    let groups: Vec<_> = groups.collect();
+    serde_json::to_string_pretty(&groups).expect("texts are JSON")
+}
