@@ -1,0 +1,177 @@
+//! The alert chain from end to end: a fault of the fleet becomes a metric, a rule's alert, a route to who
+//! is on call, and a runbook whose diagnosis names the fault. A quiet fleet alerts nobody.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use harness::up::{Up, processes_of};
+use harness::{bytes_of_seed, fleet, get, sha256_hex};
+use serde_json::Value;
+
+/// How long a fleet without faults is watched.
+const QUIET: Duration = Duration::from_secs(20);
+/// A full outage has to page within two minutes; the rest is for scrapes and a busy machine.
+const PAGE_WITHIN: Duration = Duration::from_secs(180);
+/// How long anything else may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an answer of Prometheus or Alertmanager says, or null while there is none.
+fn said(server: SocketAddr, target: &str) -> Value {
+    let answer = get(server, target).map(|answer| answer.text()).unwrap_or_default();
+    serde_json::from_str(&answer).unwrap_or_default()
+}
+
+/// The rows of an instant query.
+fn query(prometheus: SocketAddr, expression: &str) -> Vec<Value> {
+    let escaped: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let answer = said(prometheus, &format!("/api/v1/query?query={escaped}"));
+    answer["data"]["result"].as_array().cloned().unwrap_or_default()
+}
+
+/// The alerts that fire, by name.
+fn firing(prometheus: SocketAddr) -> Vec<Value> {
+    let alerts = said(prometheus, "/api/v1/alerts")["data"]["alerts"].take();
+    let alerts = alerts.as_array().cloned().unwrap_or_default();
+    alerts.into_iter().filter(|alert| alert["state"] == "firing").collect()
+}
+
+/// Waits until something is there.
+#[track_caller]
+fn wait<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < within, "{what}: not within {within:?}");
+        sleep(Duration::from_millis(200));
+    }
+}
+
+fn signal(folder: &Path, name: &str, signal: &str) {
+    let config = folder.join(format!("fleet/{name}.yaml"));
+    let running = processes_of(&config);
+    assert_eq!(running.len(), 1, "{name}: {running:?}");
+    let told = Command::new("kill").args([signal, &running[0].0.to_string()]).status();
+    assert!(told.expect("kill runs").success());
+}
+
+/// A path of content that nobody has asked for yet, and that the nodes do not have either.
+fn fresh(seed: &mut u64) -> String {
+    *seed += 1;
+    let digest = sha256_hex(&bytes_of_seed(*seed, 64));
+    format!("/ipfs/f01551220{digest}?format=raw")
+}
+
+#[test]
+fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet_nobody() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let up = Up::start("up", folder.path(), &["--observe", "--observe-every", "1"]);
+    let observer = |name: &str| -> SocketAddr {
+        let url = up.said["observe"][name].as_str().expect("it is observed");
+        url.trim_start_matches("http://").parse().expect("an address")
+    };
+    let (prometheus, alertmanager) = (observer("prometheus"), observer("alertmanager"));
+    let gateway = up.address("gateways", 0, "url");
+
+    wait("every process is scraped", PATIENCE, || {
+        (query(prometheus, "up{job=~\"gateway|node\"} == 1").len() == 3).then_some(())
+    });
+    assert_rules_are_well(prometheus);
+
+    let (began, site) = (Instant::now(), format!("/ipfs/{}/", up.said["site"]["root"].as_str().expect("text")));
+    while began.elapsed() < QUIET {
+        assert_eq!(get(gateway, &site).expect("it answers").status(), 200);
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(firing(prometheus), Vec::<Value>::new(), "nothing is wrong");
+
+    for node in ["node-0", "node-1"] {
+        signal(folder.path(), node, "-STOP");
+    }
+    let mut seed = 0;
+    let page = wait("an outage pages", PAGE_WITHIN, || {
+        for _ in 0..5 {
+            // Whatever it answers: it is counted.
+            get(gateway, &fresh(&mut seed)).ok();
+        }
+        let is_page = |alert: &Value| {
+            alert["labels"]["alertname"] == "GatewayAvailability"
+                && alert["labels"]["severity"] == "page"
+        };
+        firing(prometheus).into_iter().find(is_page)
+    });
+    assert_eq!(page["labels"]["owner"], "bifrost-oncall", "{page}");
+    assert_has_runbook(&page);
+    assert_is_routed(alertmanager, "GatewayAvailability");
+    assert_somebody_is_on_call();
+
+    let by_outcome = "topk(1, sum by (outcome) (increase(bifrost_gateway_requests_total\
+                      {outcome=~\"timeout|upstream_fault|overload|truncated|internal\"}[2m])))";
+    let cause = query(prometheus, by_outcome);
+    let outcome = cause.first().map(|row| row["metric"]["outcome"].clone()).unwrap_or_default();
+    assert!(outcome == "upstream_fault" || outcome == "timeout", "{cause:?}");
+    let away = wait("nodes are left alone", PATIENCE, || {
+        get(gateway, &fresh(&mut seed)).ok();
+        let away = query(prometheus, "bifrost_gateway_pool_ejected == 1");
+        (!away.is_empty()).then_some(away)
+    });
+    assert!(away.iter().all(|row| row["metric"]["job"] == "gateway"), "{away:?}");
+
+    for node in ["node-0", "node-1"] {
+        signal(folder.path(), node, "-CONT");
+    }
+    wait("the fleet is well again", PATIENCE, || {
+        let answer = get(gateway, &fresh(&mut seed)).ok()?;
+        (!matches!(answer.status(), 503 | 504)).then_some(())
+    });
+}
+
+#[track_caller]
+fn assert_rules_are_well(prometheus: SocketAddr) {
+    let rules = wait("rules are evaluated", PATIENCE, || {
+        let groups = said(prometheus, "/api/v1/rules")["data"]["groups"].take();
+        let rules = groups.as_array()?.iter().flat_map(|group| {
+            group["rules"].as_array().cloned().unwrap_or_default()
+        });
+        let rules: Vec<Value> = rules.collect();
+        let is_done = rules.len() > 20 && rules.iter().all(|rule| rule["health"] != "unknown");
+        is_done.then_some(rules)
+    });
+    let sick: Vec<&Value> = rules.iter().filter(|rule| rule["health"] != "ok").collect();
+    assert!(sick.is_empty(), "{sick:?}");
+}
+
+#[track_caller]
+fn assert_has_runbook(alert: &Value) {
+    let url = alert["annotations"]["runbook_url"].as_str().expect("it names its runbook");
+    let page = url.rsplit('/').next().expect("a path").replace(".html", ".md");
+    let page = if page.ends_with(".md") { page } else { format!("{page}.md") };
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
+    assert!(runbooks.join(&page).is_file(), "{url} leads to no page");
+}
+
+#[track_caller]
+fn assert_is_routed(alertmanager: SocketAddr, name: &str) {
+    let alert = wait("Alertmanager has it", PATIENCE, || {
+        let alerts = said(alertmanager, "/api/v2/alerts");
+        alerts.as_array()?.iter().find(|alert| alert["labels"]["alertname"] == name).cloned()
+    });
+    let receivers = alert["receivers"].to_string();
+    assert!(receivers.contains("bifrost-oncall-page"), "{alert}");
+}
+
+#[track_caller]
+fn assert_somebody_is_on_call() {
+    let rota = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/rota.yaml");
+    let now = Command::new(fleet::program("bifrost").expect("it is built"))
+        .args(["rota", "now", "--format", "json", "--rota"])
+        .arg(rota)
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&now.stdout);
+    assert!(now.status.success() && text.contains("bifrost-oncall"), "{text}");
+}
