@@ -4,13 +4,16 @@
 
 mod add;
 mod client;
+mod findings;
 mod fleet;
 mod ipns;
 mod output;
 #[cfg(test)]
 mod played;
+mod prometheus;
 mod site;
 mod up;
+mod web;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
