@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -107,6 +108,20 @@ impl Web {
         asked.await.map_err(|_| WebError::Silent { url: url.clone(), after: self.within })?
     }
 
+    /// Sends a request that carries its whole URL, and gives the answer with its body still to be
+    /// read. The caller brings the deadline and the bound.
+    ///
+    /// # Errors
+    /// [`WebError::Unreachable`].
+    pub(crate) async fn open(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, WebError> {
+        let url = request.uri().to_string();
+        let answer = self.client.request(request).await;
+        answer.map_err(|error| WebError::Unreachable { url, text: crate::output::chain(&error) })
+    }
+
     async fn exchange(&self, url: &str, request: Request<Full<Bytes>>) -> Result<Page, WebError> {
         let broken = |error: &dyn std::error::Error| WebError::Unreachable {
             url: url.to_owned(),
@@ -158,8 +173,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use http::Response;
-
     use super::*;
     use crate::played;
 
