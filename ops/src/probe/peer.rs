@@ -72,7 +72,8 @@ impl Peer {
         let away = |error: &dyn std::fmt::Display| {
             Fault::NoAnswer(format!("could not dial {address}: {error}"))
         };
-        let mut transport = transport(within).map_err(|error| away(&error))?;
+        let mut transport =
+            transport_of(&Keypair::generate_ed25519(), within).map_err(|error| away(&error))?;
         let options = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
         let dialling = transport.dial(whole, options).map_err(|error| away(&error))?;
         let connected = tokio::time::timeout(within, dialling).await;
@@ -247,17 +248,17 @@ fn broken(error: impl std::fmt::Display) -> Fault {
     Fault::NoAnswer(format!("the connection broke: {error}"))
 }
 
-fn transport(
+fn transport_of(
+    key: &Keypair,
     within: Duration,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn std::error::Error + Send + Sync>> {
-    let key = Keypair::generate_ed25519();
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
         .upgrade(Version::V1)
-        .authenticate(noise::Config::new(&key)?)
+        .authenticate(noise::Config::new(key)?)
         .multiplex(yamux::Config::default())
         .timeout(within)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let mut config = quic::Config::new(&key);
+    let mut config = quic::Config::new(key);
     config.handshake_timeout = within;
     let quic = quic::tokio::Transport::new(config)
         .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
