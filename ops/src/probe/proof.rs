@@ -37,19 +37,23 @@ pub(crate) enum End {
 }
 
 impl Proven {
-    /// Reads an archive and proves each block of it.
+    /// Reads an archive and proves each block of it. Its header has to name `root`, if one is given:
+    /// that of a path may name its beginning or its end.
     ///
     /// # Errors
     /// [`Fault::Mismatch`] for a block that is not what it claims to be, [`Fault::Wrong`] for what is
     /// no archive, is cut, or names another root.
-    pub(crate) fn read(archive: &[u8], root: &Cid) -> Result<Self, Fault> {
+    pub(crate) fn read(archive: &[u8], root: Option<&Cid>) -> Result<Self, Fault> {
         let mut reader = Reader::new();
         reader.push(archive);
         let mut proven = Self { blocks: HashMap::new(), bytes: 0 };
         while let Some(section) = reader.next().map_err(fault)? {
             match section {
                 Section::Header(roots) => {
-                    if !roots.iter().any(|named| named.multihash() == root.multihash()) {
+                    let is = |root: &Cid| {
+                        roots.iter().any(|named| named.multihash() == root.multihash())
+                    };
+                    if let Some(root) = root.filter(|root| !is(root)) {
                         return wrong(format!("the CAR names other roots than {root}"));
                     }
                 }
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn a_whole_archive_is_proven_and_read() {
         let content = Content::fixed();
-        let proven = Proven::read(&content.car(), &content.root).expect("it is right");
+        let proven = Proven::read(&content.car(), Some(&content.root)).expect("it is right");
         proven.is_whole(&content.root).expect("none is missing");
         let end = proven.follow(content.root, content.names.clone()).expect("it leads there");
         let End::File(file, bytes) = end else { panic!("it is a file") };
@@ -153,7 +157,7 @@ mod tests {
     fn each_fault_of_an_archive_is_found() {
         let content = Content::fixed();
         let archive = content.car();
-        let read = |bytes: &[u8]| Proven::read(bytes, &content.root);
+        let read = |bytes: &[u8]| Proven::read(bytes, Some(&content.root));
         let mut lie = archive.to_vec();
         let last = lie.len() - 1;
         lie[last] ^= 1;
@@ -161,7 +165,9 @@ mod tests {
         assert!(matches!(read(&archive[..last]), Err(Fault::Wrong(_))));
         assert!(matches!(read(b"<html>"), Err(Fault::Wrong(_))));
         let other = Content::random(8);
-        assert!(matches!(Proven::read(&archive, &other.root), Err(Fault::Wrong(_))));
+        assert!(matches!(Proven::read(&archive, Some(&other.root)), Err(Fault::Wrong(_))));
+        let of_a_path = Proven::read(&archive, None).expect("every block is right");
+        assert!(of_a_path.follow(other.root, Vec::new()).is_err());
         let mut fewer = content.clone();
         fewer.blocks.remove(0);
         let proven = read(&fewer.car()).expect("what is there is right");

@@ -258,3 +258,6 @@ async fn in_time(
         Err(Fault::NoAnswer(format!("there is no whole answer within {within}")))
     })
 }
+
+#[cfg(test)]
+mod tests;

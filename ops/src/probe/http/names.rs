@@ -140,7 +140,9 @@ async fn file(at: At<'_>, root: Cid, mut names: Vec<String>) -> Result<Content, 
         let ask = Ask::get(target).header(header::ACCEPT, CAR_TYPE);
         let answer = at.ask(&mut apart, ask).await?;
         answer.expect(&[200])?;
-        match Proven::read(&answer.body, &root)?.follow(root, names.clone())? {
+        // What the names lead through has to be there, whatever the header says.
+        let named = names.is_empty().then_some(&root);
+        match Proven::read(&answer.body, named)?.follow(root, names.clone())? {
             End::File(file, bytes) => {
                 let root = root.to_v1();
                 return Ok(Content { root, names, file, profile: None, bytes, blocks: Vec::new() });
