@@ -1,6 +1,6 @@
 //! Claims about rounds: nothing is left out in silence, and every round ends.
 
-use http::Response;
+use ::http::Response;
 use http_body_util::Full;
 use telemetry::metrics::Label as _;
 
