@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use http::{Request, header};
 use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::Value;
 use telemetry::Tasks;
 
 use super::schema::{Inventory, Kind, Process, Status};
@@ -19,6 +19,10 @@ use crate::findings::Verdict;
 use crate::output::{self, Format, Style, Table};
 use crate::prometheus::{Prometheus, Series};
 use crate::web::{Page, Web};
+
+mod row;
+
+use row::{Answer, Row};
 
 /// Processes that are asked at a time.
 const AT_A_TIME: usize = 16;
@@ -30,76 +34,6 @@ const DAY_SECONDS: i64 = 86_400;
 /// The questions, in order of columns.
 const QUESTIONS: [&str; 7] =
     ["documented", "reachable", "ready", "build", "peer_id", "scraped", "certificate"];
-
-/// The answer to one question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
-    Yes(String),
-    No(String),
-    /// It was not asked, or does not concern this process.
-    None,
-}
-
-impl Answer {
-    fn yes(text: impl Into<String>) -> Self {
-        Answer::Yes(text.into())
-    }
-
-    fn no(text: impl Into<String>) -> Self {
-        Answer::No(text.into())
-    }
-
-    fn shown(&self) -> &str {
-        match self {
-            Answer::Yes(text) => text,
-            Answer::No(_) => "no",
-            Answer::None => "-",
-        }
-    }
-
-    fn document(&self) -> Value {
-        match self {
-            Answer::Yes(text) => json!({ "answer": "yes", "said": text }),
-            Answer::No(why) => json!({ "answer": "no", "said": why }),
-            Answer::None => json!({ "answer": "not_asked" }),
-        }
-    }
-}
-
-/// What was found out about one process.
-#[derive(Debug)]
-struct Row {
-    name: String,
-    kind: Kind,
-    env: String,
-    answers: [Answer; QUESTIONS.len()],
-}
-
-impl Row {
-    fn lacks(&self) -> impl Iterator<Item = String> {
-        QUESTIONS.iter().zip(&self.answers).filter_map(|(question, answer)| match answer {
-            Answer::No(why) => Some(format!("{}: {question}: {why}", self.name)),
-            Answer::Yes(_) | Answer::None => None,
-        })
-    }
-
-    fn is_managed(&self) -> bool {
-        self.lacks().next().is_none()
-    }
-
-    fn document(&self) -> Value {
-        let answers: serde_json::Map<String, Value> = QUESTIONS
-            .iter()
-            .zip(&self.answers)
-            .map(|(question, answer)| ((*question).to_owned(), answer.document()))
-            .collect();
-        let managed = self.is_managed();
-        json!({
-            "name": self.name, "kind": self.kind, "env": self.env, "managed": managed,
-            "answers": answers,
-        })
-    }
-}
 
 /// Runs the command.
 ///

@@ -183,10 +183,10 @@ impl Prober {
         let mut trace = Trace::begin();
         let check = ask(at.0, &mut trace, gateway, &of, self.settings.page_within);
         // The page of a timeout has its own budget, which may be longer.
-        let within = self.pace.timeout.max(match at.0 {
-            Check::HttpTimeoutPage => self.settings.page_within + Duration::from_secs(1),
-            _ => Duration::ZERO,
-        });
+        let page_within = self.settings.page_within + Duration::from_secs(1);
+        let is_page = at.0 == Check::HttpTimeoutPage;
+        let timeout = self.pace.timeout;
+        let within = if is_page { timeout.max(page_within) } else { timeout };
         let ended = in_time(within, check).await;
         Outcome::of(at, name, trace, ended)
     }

@@ -1,6 +1,7 @@
 //! Claims about the computed columns, asked of played processes.
 
 use http::Response;
+use serde_json::json;
 
 use super::super::At;
 use super::*;
