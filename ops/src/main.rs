@@ -4,13 +4,18 @@
 
 mod add;
 mod client;
+mod findings;
 mod fleet;
+mod inventory;
 mod ipns;
 mod output;
 #[cfg(test)]
 mod played;
+mod probe;
+mod prometheus;
 mod site;
 mod up;
+mod web;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -40,6 +45,10 @@ enum Command {
     Add(add::AddArgs),
     /// Make, store and show the signed records of IPNS names.
     Ipns(ipns::IpnsArgs),
+    /// Check the list of processes, render what follows from it, and compare it with what runs.
+    Inventory(inventory::InventoryArgs),
+    /// Ask gateways and nodes as a stranger would, and verify every byte by its hash.
+    Probe(probe::ProbeArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -78,6 +87,14 @@ async fn run(command: Command) -> ExitCode {
         },
         Command::Ipns(args) => match ipns::run(args, &tasks).await {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Inventory(args) => match inventory::run(args, &tasks).await {
+            Ok(verdict) => verdict.into(),
+            Err(error) => failed(&output::chain(&error), Exit::Input),
+        },
+        Command::Probe(args) => match probe::run(args, &tasks).await {
+            Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Site(args) => match site::run(&args) {
