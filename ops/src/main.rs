@@ -4,6 +4,7 @@
 
 mod add;
 mod client;
+mod dash;
 mod findings;
 mod fleet;
 mod ipns;
@@ -11,6 +12,7 @@ mod output;
 #[cfg(test)]
 mod played;
 mod prometheus;
+mod promql;
 mod site;
 mod up;
 mod web;
@@ -43,6 +45,8 @@ enum Command {
     Add(add::AddArgs),
     /// Make, store and show the signed records of IPNS names.
     Ipns(ipns::IpnsArgs),
+    /// Generate, lint and test the dashboards and the public page of metrics.
+    Dash(dash::DashArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -83,6 +87,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
+        Command::Dash(args) => dash::run(args, &tasks).await.into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),
