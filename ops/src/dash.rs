@@ -13,7 +13,7 @@ use telemetry::Tasks;
 use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Format, Style};
 use crate::prometheus::PrometheusError;
-use crate::web::WebError;
+use crate::web::{WebError, url_of};
 
 mod board;
 mod dictionary;
@@ -72,7 +72,7 @@ struct BuildArgs {
     #[arg(long, conflicts_with_all = ["prometheus", "out"])]
     check: bool,
     /// Put values of this Prometheus on the public page.
-    #[arg(long, value_name = "URL", requires = "out")]
+    #[arg(long, value_name = "URL", requires = "out", value_parser = url)]
     prometheus: Option<String>,
     /// Where the public page with values goes; dashboards stay in `dashboards/generated`.
     #[arg(long, value_name = "DIR", requires = "prometheus")]
@@ -238,6 +238,11 @@ fn drift(path: &Path, text: &str) -> Option<Finding> {
     let same = there.lines().zip(text.lines()).take_while(|(one, other)| one == other).count();
     let text = "it is not what would be written: change its sources and run `bifrost dash build`";
     Some(Finding::at(path, same + 1, "drift", text))
+}
+
+/// A URL that can be asked, so that a wrong one is a wrong command line.
+fn url(text: &str) -> Result<String, WebError> {
+    url_of(text).map(|_| text.to_owned())
 }
 
 fn read(path: &Path) -> Result<String, DashError> {

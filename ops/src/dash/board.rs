@@ -224,11 +224,9 @@ pub(super) fn is_variable(text: &str, name: &str) -> bool {
 
 fn variable(item: &Value, line: usize) -> Variable {
     let query = if item["query"].is_object() { &item["query"]["query"] } else { &item["query"] };
-    let current = match &item["current"]["value"] {
-        Value::Array(values) => values.iter().map(text).collect(),
-        Value::Null => Vec::new(),
-        other => vec![text(other)],
-    };
+    let chosen = &item["current"]["value"];
+    let several = chosen.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let current = several.chain(chosen.as_str()).map(str::to_owned).collect();
     Variable {
         name: text(&item["name"]),
         label: text(&item["label"]),

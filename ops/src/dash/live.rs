@@ -36,7 +36,7 @@ const EXAMPLES: &str = "Examples:
 #[command(after_help = format!("{EXAMPLES}\n\n{}", findings::EXIT_CODES))]
 pub(super) struct TestArgs {
     /// The Prometheus that is asked.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::url)]
     prometheus: String,
     /// The root of the project, which has the folder `dashboards`.
     #[arg(long, value_name = "DIR", default_value = ".")]

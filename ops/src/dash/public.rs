@@ -19,6 +19,8 @@ mod page;
 const POINTS: u32 = 96;
 /// How much of the past is shown when a number does not say.
 const SPAN: Duration = Duration::from_secs(24 * 3600);
+/// When something was scraped last.
+const NEWEST: &str = "max(timestamp(up))";
 /// Most series of one number.
 const SERIES_MAX: usize = 8;
 
@@ -36,16 +38,11 @@ pub(super) struct Shown {
 pub(super) struct Measured {
     /// When it was asked.
     pub(super) at: Option<SystemTime>,
+    /// When it had scraped last, in seconds since the epoch. Points of answers cannot tell: they stand
+    /// at the times that were asked for.
+    pub(super) newest: Option<f64>,
     /// What it said, by id.
     pub(super) values: BTreeMap<String, Vec<Shown>>,
-}
-
-impl Measured {
-    /// The newest point of all, in seconds since the epoch.
-    pub(super) fn newest(&self) -> Option<f64> {
-        let points = self.values.values().flatten().filter_map(|shown| shown.points.last());
-        points.map(|point| point.0).max_by(f64::total_cmp)
-    }
 }
 
 /// Asks for every public number.
@@ -70,7 +67,9 @@ pub(super) async fn measure(
         let series = prometheus.query_range(&expression, times, step).await?;
         values.insert(number.id.clone(), shown(number, &series));
     }
-    Ok(Measured { at: Some(now), values })
+    let newest = prometheus.query(NEWEST, Some(now)).await?;
+    let newest = newest.first().map(Series::value).filter(|time| time.is_finite());
+    Ok(Measured { at: Some(now), newest, values })
 }
 
 fn span(number: &Number) -> Duration {
@@ -128,7 +127,7 @@ pub(super) fn files(dictionary: &Dictionary, measured: &Measured) -> (String, St
         })
         .collect();
     let whole = json!({
-        "asked_at": measured.at.map(seconds), "newest_at": measured.newest(), "metrics": figures,
+        "asked_at": measured.at.map(seconds), "newest_at": measured.newest, "metrics": figures,
     });
     let text = serde_json::to_string_pretty(&whole).expect("figures are a plain tree");
     (page::page(&public, measured), text + "\n")

@@ -149,8 +149,7 @@ fn who_breaks_a_rule_has_a_reason_and_does_break_it() {
 #[test]
 fn an_expression_that_is_none_is_told_once_and_nothing_is_built() {
     let folder = small(&number("a", "sum("), &format!("rows:\n{}", showing("A", "a")));
-    let found = found(folder.path());
-    assert!(found.contains(&(METRICS.to_owned(), 5, "promql")), "{found:?}");
+    assert_eq!(found(folder.path()), [(METRICS.to_owned(), 5, "promql")]);
     let project = Project::load(folder.path()).expect("it can be read");
     assert_eq!(unreadable(&project.dictionary).count(), 1);
 }

@@ -10,7 +10,7 @@ use crate::dash::dictionary::Number;
 /// The size of a sparkline, in its own units.
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 60.0;
-/// Room above and below, so that no line is cut.
+/// Room at all sides, so that no line is cut.
 const EDGE: f64 = 3.0;
 
 const HEAD: &str = "<!doctype html>
@@ -39,9 +39,9 @@ h2 { font-size: 1.15rem; margin: 2rem 0 .2rem; }
 .quiet { color: var(--quiet); font-size: .9rem; }
 table { border-collapse: collapse; margin: .4rem 0; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; font-weight: normal; }
-td { font-variant-numeric: tabular-nums; }
+td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { display: block; width: 100%; height: 4rem; background: var(--tint); border-radius: 4px; }
-svg path { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; }
+svg path { fill: none; stroke-width: 2; stroke-linecap: round; vector-effect: non-scaling-stroke; }
 .s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); stroke-dasharray: 6 3; }
 .s2 { stroke: var(--s2); stroke-dasharray: 2 3; } .s3 { stroke: var(--s3); stroke-dasharray: 9 3 2 3; }
 </style>
@@ -77,12 +77,12 @@ fn age(measured: &Measured) -> String {
         return "<p class=\"age\">This copy holds no figures, only what they mean.</p>\n"
             .to_owned();
     };
-    let newest = match measured.newest() {
+    let newest = match measured.newest {
         Some(newest) => {
             let old = (seconds(at) as f64 - newest).max(0.0);
-            format!("the newest figure was {old:.0} s old then")
+            format!("the newest measurement was {old:.0} s old then")
         }
-        None => "there were no figures then".to_owned(),
+        None => "nothing was measured then".to_owned(),
     };
     let asked = moment(seconds(at) as f64);
     format!(
@@ -136,7 +136,7 @@ fn spark(number: &Number, shown: &[Shown], until: f64) -> String {
     let high = values().fold(f64::NEG_INFINITY, f64::max);
     let height = if high > low { high - low } else { 1.0 };
     let place = |(time, value): (f64, f64)| {
-        let x = (time - from) / (until - from) * WIDTH;
+        let x = EDGE + (time - from) / (until - from) * (WIDTH - 2.0 * EDGE);
         let y = HEIGHT - EDGE - (value - low) / height * (HEIGHT - 2.0 * EDGE);
         format!("{x:.1} {y:.1}")
     };
@@ -145,7 +145,7 @@ fn spark(number: &Number, shown: &[Shown], until: f64) -> String {
         number.name,
         written(low, number.unit),
         written(high, number.unit),
-        humantime::format_duration(span(number))
+        past(number)
     );
     let mut out = format!(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
@@ -161,17 +161,20 @@ fn spark(number: &Number, shown: &[Shown], until: f64) -> String {
             path.push_str(&place(*point));
             if !near {
                 // A point that stands alone is seen as well.
-                path.push_str("h.5");
+                path.push_str("h0");
             }
             last = point.0;
         }
         out.push_str(&format!("<path class=\"s{}\" d=\"{path}\"/>\n", index % 4));
     }
     let range = format!("{} to {}", written(low, number.unit), written(high, number.unit));
-    out + &format!(
-        "</svg>\n<p class=\"quiet\">{range} over {}</p>\n",
-        humantime::format_duration(span(number))
-    )
+    out + &format!("</svg>\n<p class=\"quiet\">{range} over {}</p>\n", past(number))
+}
+
+/// How much of the past is shown.
+fn past(number: &Number) -> String {
+    let hours = span(number).as_secs() / 3600;
+    if hours > 48 { format!("{} days", hours / 24) } else { format!("{hours} hours") }
 }
 
 /// A moment as people and programs read it.

@@ -11,7 +11,8 @@ fn measured(name: &str) -> Measured {
     let shown = vec![Shown { name: name.to_owned(), points }];
     let dictionary = dictionary();
     let values = dictionary.numbers.iter().map(|one| (one.id.clone(), shown.clone()));
-    Measured { at: Some(at), values: values.collect() }
+    let newest = Some(1_799_999_940.0);
+    Measured { at: Some(at), newest, values: values.collect() }
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn labels_that_no_legend_names_stay_private() {
 fn the_page_says_how_old_it_is() {
     let (page, _) = files(&dictionary(), &measured("one"));
     assert!(page.contains("<time datetime=\"2027-01-15T08:00:00Z\">"), "{page}");
-    assert!(page.contains("the newest figure was 60 s old then"));
+    assert!(page.contains("the newest measurement was 60 s old then"));
     let (page, _) = files(&dictionary(), &Measured::default());
     assert!(page.contains("This copy holds no figures"));
 }
