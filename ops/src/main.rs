@@ -4,6 +4,7 @@
 
 mod add;
 mod client;
+mod dash;
 mod findings;
 mod fleet;
 mod inventory;
@@ -13,6 +14,7 @@ mod output;
 mod played;
 mod probe;
 mod prometheus;
+mod promql;
 mod site;
 mod up;
 mod web;
@@ -49,6 +51,8 @@ enum Command {
     Inventory(inventory::InventoryArgs),
     /// Ask gateways and nodes as a stranger would, and verify every byte by its hash.
     Probe(probe::ProbeArgs),
+    /// Generate, lint and test the dashboards and the public page of metrics.
+    Dash(dash::DashArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -97,6 +101,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
+        Command::Dash(args) => dash::run(args, &tasks).await.into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

@@ -60,6 +60,15 @@ impl Series {
     }
 }
 
+/// An answer with what the server said beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    /// The series.
+    pub(crate) series: Vec<Series>,
+    /// Its warnings: the answer may be a part only.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// A Prometheus server.
 #[derive(Debug, Clone)]
 pub(crate) struct Prometheus {
@@ -74,6 +83,8 @@ struct Envelope {
     data: Value,
     #[serde(default)]
     error: String,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,9 +131,22 @@ impl Prometheus {
     pub(crate) async fn query_range(
         &self,
         expression: &str,
-        (from, to): (SystemTime, SystemTime),
+        times: (SystemTime, SystemTime),
         step: Duration,
     ) -> Result<Vec<Series>, PrometheusError> {
+        self.ask_range(expression, times, step).await.map(|answer| answer.series)
+    }
+
+    /// The same, with the server's warnings.
+    ///
+    /// # Errors
+    /// As the variants of [`PrometheusError`] say.
+    pub(crate) async fn ask_range(
+        &self,
+        expression: &str,
+        (from, to): (SystemTime, SystemTime),
+        step: Duration,
+    ) -> Result<Answer, PrometheusError> {
         let target = format!(
             "/api/v1/query_range?query={}&start={:.3}&end={:.3}&step={:.3}",
             escaped(expression),
@@ -130,8 +154,8 @@ impl Prometheus {
             seconds(to),
             step.as_secs_f64()
         );
-        let data = self.data(&target, expression).await?;
-        self.series(data)
+        let Envelope { data, warnings, .. } = self.envelope(&target, expression).await?;
+        Ok(Answer { series: self.series(data)?, warnings })
     }
 
     /// The `data` of another question of the API, such as `/api/v1/alerts`.
@@ -143,13 +167,17 @@ impl Prometheus {
     }
 
     async fn data(&self, target: &str, question: &str) -> Result<Value, PrometheusError> {
+        self.envelope(target, question).await.map(|envelope| envelope.data)
+    }
+
+    async fn envelope(&self, target: &str, question: &str) -> Result<Envelope, PrometheusError> {
         let page = self.web.get(&format!("{}{target}", self.base)).await?;
         let envelope: Envelope = serde_json::from_slice(&page.body).map_err(|error| {
             let text = format!("{} and {error}", page.status);
             PrometheusError::Garbled { url: self.base.clone(), text }
         })?;
         if envelope.status == "success" {
-            return Ok(envelope.data);
+            return Ok(envelope);
         }
         let question = question.to_owned();
         Err(PrometheusError::Refused { url: self.base.clone(), question, text: envelope.error })

@@ -13,8 +13,8 @@ use crate::web::{Web, url_of};
 
 /// Longest body that is read.
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// The header by which a gateway can tell a probe's requests from its users'.
-pub(crate) const PROBE_HEADER: &str = "bifrost-probe";
+/// The header by which a gateway tells the requests of probes, from who may send them (`hosts.probes`).
+const TRAFFIC_HEADER: &str = "bifrost-traffic";
 const USER_AGENT: &str = concat!("bifrost-probe/", env!("CARGO_PKG_VERSION"));
 
 /// A gateway that is asked.
@@ -172,7 +172,7 @@ fn request(gateway: &Gateway, ask: Ask) -> Result<Request<Full<Bytes>>, Fault> {
             .header(header::HOST, format!("{host}{port}")),
         None => request.uri(format!("{}{}", gateway.url, ask.target)),
     };
-    request = request.header(header::USER_AGENT, USER_AGENT).header(PROBE_HEADER, "1");
+    request = request.header(header::USER_AGENT, USER_AGENT).header(TRAFFIC_HEADER, "probe");
     for (name, value) in ask.headers {
         request = request.header(name, value);
     }

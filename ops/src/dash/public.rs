@@ -1,0 +1,163 @@
+//! The public page: the numbers that the dictionary allows, as a page without scripts and as JSON.
+//!
+//! A series is shown by its legend alone, so that no label that the dictionary does not name (an
+//! instance, an address) can reach the public. The page says how old what it shows is.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use telemetry::Tasks;
+
+use super::DashError;
+use super::dictionary::{Dictionary, Number, Unit};
+use crate::prometheus::{Prometheus, Series};
+
+mod page;
+
+/// Points of a sparkline.
+const POINTS: u32 = 96;
+/// How much of the past is shown when a number does not say.
+const SPAN: Duration = Duration::from_secs(24 * 3600);
+/// When something was scraped last.
+const NEWEST: &str = "max(timestamp(up))";
+/// Most series of one number.
+const SERIES_MAX: usize = 8;
+
+/// One series that may be shown.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    /// Its legend.
+    pub(super) name: String,
+    /// Seconds since the epoch and value; all finite.
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+/// What a Prometheus said about public numbers.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    /// When it was asked.
+    pub(super) at: Option<SystemTime>,
+    /// When it had scraped last, in seconds since the epoch. Points of answers cannot tell: they stand
+    /// at the times that were asked for.
+    pub(super) newest: Option<f64>,
+    /// What it said, by id.
+    pub(super) values: BTreeMap<String, Vec<Shown>>,
+}
+
+/// Asks for every public number.
+///
+/// # Errors
+/// [`DashError`] when Prometheus does not answer.
+pub(super) async fn measure(
+    dictionary: &Dictionary,
+    tasks: &Tasks,
+    url: &str,
+    within: Duration,
+) -> Result<Measured, DashError> {
+    let prometheus = Prometheus::new(tasks, url, within)?;
+    let now = SystemTime::now();
+    let mut values = BTreeMap::new();
+    for number in dictionary.numbers.iter().filter(|number| number.public) {
+        let step = step(number);
+        let window = (dictionary.scrape_interval * 4).max(step).as_secs();
+        let expression =
+            number.plain(&format!("{window}s"), &format!("{}s", span(number).as_secs()));
+        let times = (now - span(number), now);
+        let series = prometheus.query_range(&expression, times, step).await?;
+        values.insert(number.id.clone(), shown(number, &series));
+    }
+    let newest = prometheus.query(NEWEST, Some(now)).await?;
+    let newest = newest.first().map(Series::value).filter(|time| time.is_finite());
+    Ok(Measured { at: Some(now), newest, values })
+}
+
+fn span(number: &Number) -> Duration {
+    number.span.unwrap_or(SPAN)
+}
+
+/// The time between two points: whole seconds, and whole days where days are shown.
+fn step(number: &Number) -> Duration {
+    let day = 24 * 3600;
+    let seconds = (span(number) / POINTS).as_secs().max(1);
+    let long = span(number) >= SPAN * 14;
+    Duration::from_secs(if long { day } else { seconds })
+}
+
+fn shown(number: &Number, series: &[Series]) -> Vec<Shown> {
+    let named = series.iter().map(|one| {
+        let points = one.points.iter().copied().filter(|point| point.1.is_finite());
+        Shown { name: legend(&number.legend, one), points: points.collect() }
+    });
+    let mut shown: Vec<Shown> = named.filter(|one| !one.points.is_empty()).collect();
+    shown.sort_by(|one, other| one.name.cmp(&other.name));
+    shown.truncate(SERIES_MAX);
+    shown
+}
+
+/// A legend with the labels of a series.
+fn legend(legend: &str, series: &Series) -> String {
+    let mut out = String::new();
+    let mut rest = legend;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let Some((label, after)) = after.split_once("}}") else {
+            break;
+        };
+        out.push_str(series.label(label.trim()));
+        rest = after;
+    }
+    out + rest
+}
+
+/// The page and the figures behind it.
+pub(super) fn files(dictionary: &Dictionary, measured: &Measured) -> (String, String) {
+    let public: Vec<&Number> = dictionary.numbers.iter().filter(|number| number.public).collect();
+    let figures: Vec<_> = public
+        .iter()
+        .map(|number| {
+            let none = Vec::new();
+            let all = measured.values.get(&number.id).unwrap_or(&none);
+            let series = all.iter().map(|one| json!({"name": one.name, "points": one.points}));
+            json!({
+                "id": number.id, "name": number.name, "meaning": number.meaning.trim(),
+                "unit": number.unit.grafana(), "span_seconds": span(number).as_secs(),
+                "series": series.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let whole = json!({
+        "asked_at": measured.at.map(seconds), "newest_at": measured.newest, "metrics": figures,
+    });
+    let text = serde_json::to_string_pretty(&whole).expect("figures are a plain tree");
+    (page::page(&public, measured), text + "\n")
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A value as people read it.
+fn written(value: f64, unit: Unit) -> String {
+    let scaled = |value: f64, base: f64, words: [&str; 5]| {
+        let (mut value, mut at) = (value, 0);
+        while value.abs() >= base && at + 1 < words.len() {
+            (value, at) = (value / base, at + 1);
+        }
+        format!("{value:.*} {}", usize::from(at > 0), words[at])
+    };
+    match unit {
+        Unit::Ratio | Unit::Budget => format!("{:.3} %", value * 100.0),
+        Unit::Seconds if value < 1.0 => format!("{:.1} ms", value * 1000.0),
+        Unit::Seconds => format!("{value:.1} s"),
+        Unit::Bytes => scaled(value, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB"]),
+        Unit::BytesPerSecond => scaled(value, 1024.0, ["B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"]),
+        Unit::PerSecond => format!("{value:.2} per second"),
+        Unit::Factor | Unit::Cores => format!("{value:.2}"),
+        Unit::Count => format!("{value:.0}"),
+        Unit::Truth => (if value >= 1.0 { "yes" } else { "no" }).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
