@@ -12,6 +12,7 @@ mod output;
 mod played;
 mod prometheus;
 mod site;
+mod slo;
 mod up;
 mod web;
 
@@ -43,6 +44,8 @@ enum Command {
     Add(add::AddArgs),
     /// Make, store and show the signed records of IPNS names.
     Ipns(ipns::IpnsArgs),
+    /// Make rules and alerts from objectives, check them and report on them.
+    Slo(slo::SloArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -83,6 +86,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
+        Command::Slo(args) => slo::run(args, &tasks).await,
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),
