@@ -197,7 +197,8 @@ fn series(service: &Service, slo: &Slo, exposed: &Exposed) -> Vec<Finding> {
                 format!("{metric} has {by}={value:?}, which is neither good, bad nor excluded"),
             ));
         }
-        for value in classes.into_iter().flatten().filter(|value| !known.contains(value)) {
+        // What is bad is in a query, and so was looked for above.
+        for value in good.iter().chain(excluded).filter(|value| !known.contains(value)) {
             if !known.is_empty() {
                 wrongs.push(("unknown-value", format!("{metric} never has {by}={value:?}")));
             }

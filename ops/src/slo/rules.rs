@@ -263,6 +263,9 @@ pub(crate) fn alert(slo: &Slo, severity: Severity, making: &Making) -> Option<Ru
         labels.insert("owner".into(), own.owner.clone());
         annotations.insert("impact".into(), own.impact.clone());
         annotations.insert("runbook_url".into(), making.runbook(&name));
+        if !own.reason.is_empty() {
+            annotations.insert("reason".into(), own.reason.clone());
+        }
     }
     for texts in [&slo.alerting.labels, &special.labels] {
         put(&mut labels, texts);

@@ -132,9 +132,6 @@ pub(crate) struct Own {
     /// Why it wakes somebody, or does not.
     #[serde(default)]
     pub(crate) reason: String,
-    /// When the objective was agreed on, and by whom.
-    #[serde(default)]
-    pub(crate) agreed: String,
 }
 
 fn ten() -> u64 {

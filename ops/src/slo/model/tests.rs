@@ -51,7 +51,7 @@ fn every_mistake_is_said_on_its_line() {
         ("orders_total[{{.window}}]", "orders_total[5m]", 10, "query"),
         ("orders_total[{{.window}}]))", "orders_total[{{.window}}])", 10, "promql"),
         ("{code=\"500\"}", "{code=\"501\"}", 9, "sli-differs"),
-        ("by: code", "within: 3s", 14, "source"),
+        ("by: code", "within: 3s", 17, "source"),
         ("good: [\"200\"]", "good: [\"500\"]", 19, "source"),
         ("impact: b", "impct: b", 21, "yaml"),
     ] {
