@@ -16,6 +16,7 @@ mod probe;
 mod prometheus;
 mod promql;
 mod site;
+mod slo;
 mod up;
 mod web;
 
@@ -53,6 +54,8 @@ enum Command {
     Probe(probe::ProbeArgs),
     /// Generate, lint and test the dashboards and the public page of metrics.
     Dash(dash::DashArgs),
+    /// Make rules and alerts from objectives, check them and report on them.
+    Slo(slo::SloArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -102,6 +105,7 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Dash(args) => dash::run(args, &tasks).await.into(),
+        Command::Slo(args) => slo::run(args, &tasks).await,
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),
