@@ -11,6 +11,8 @@ mod output;
 #[cfg(test)]
 mod played;
 mod prometheus;
+mod rota;
+mod runbook;
 mod site;
 mod up;
 mod web;
@@ -43,6 +45,10 @@ enum Command {
     Add(add::AddArgs),
     /// Make, store and show the signed records of IPNS names.
     Ipns(ipns::IpnsArgs),
+    /// Say who is on call, and check that somebody always is.
+    Rota(rota::RotaArgs),
+    /// Check, publish and try out runbooks, and ask their first steps.
+    Runbook(runbook::RunbookArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -83,6 +89,8 @@ async fn run(command: Command) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
+        Command::Rota(args) => rota::run(&args).into(),
+        Command::Runbook(args) => runbook::run(args, &tasks).await.into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),
