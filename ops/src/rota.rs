@@ -21,7 +21,7 @@ mod shifts;
 mod tests;
 
 pub(crate) use file::{Person, Rota, RotaError};
-pub(crate) use lines::Lines;
+pub(crate) use lines::{Lines, line_of};
 
 use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Format, Style, Table};

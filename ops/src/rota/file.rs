@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Deserializer};
 
-use super::lines::Lines;
+use super::lines::{Lines, line_of};
 use crate::findings::Finding;
 
 /// Longest file that is taken; the rota of a large company is a hundredth of it.
@@ -287,8 +287,7 @@ impl Rota {
     /// [`RotaError::Broken`].
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, RotaError> {
         let written: Written = serde_yaml::from_str(text).map_err(|error| {
-            let line = error.location().map_or(0, |place| place.line());
-            RotaError::Broken(Finding::at(path, line, "yaml", error.to_string()))
+            RotaError::Broken(Finding::at(path, line_of(&error, text), "yaml", error.to_string()))
         })?;
         let Written { people, schedules, holidays } = written;
         let lines = Lines::of(text);

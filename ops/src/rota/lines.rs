@@ -83,6 +83,20 @@ fn within(open: &mut Vec<Open>, column: usize, same: impl Fn(&Open) -> bool) -> 
     open.last_mut().expect("it was pushed if there was none")
 }
 
+/// The line of an error of YAML. A value that is refused is told at what holds it, so the line is
+/// that of the first text that the error quotes, from there on.
+pub(crate) fn line_of(error: &serde_yaml::Error, text: &str) -> usize {
+    let holder = error.location().map_or(1, |place| place.line());
+    let told = error.to_string();
+    let quoted = ['"', '`'].iter().find_map(|quote| {
+        let (_, rest) = told.split_once(*quote)?;
+        rest.split_once(*quote).map(|(quoted, _)| quoted)
+    });
+    let Some(quoted) = quoted.filter(|quoted| !quoted.is_empty()) else { return holder };
+    let mut lines = text.lines().enumerate().skip(holder.saturating_sub(1));
+    lines.find(|(_, line)| line.contains(quoted)).map_or(holder, |(at, _)| at + 1)
+}
+
 fn joined(path: &str, next: &str) -> String {
     if path.is_empty() { next.to_owned() } else { format!("{path}.{next}") }
 }

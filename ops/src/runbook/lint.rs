@@ -25,6 +25,8 @@ use crate::rota::{self, Rota};
 
 /// Words that a person reads in a minute, code among them.
 const WORDS_A_MINUTE: usize = 200;
+/// The dashboards that there are.
+const DASHBOARDS: [&str; 3] = ["service", "fleet", "change"];
 /// Minutes of reading before there is something to do.
 const MINUTES_MAX: usize = 3;
 
@@ -114,6 +116,12 @@ fn form(page: &Page, today: Date, findings: &mut Vec<Finding>) {
     }
     if page.front.kind == Kind::Alert && page.front.severity.is_empty() {
         add(page.key("severity"), "severity", "it says no severity: page, ticket".to_owned());
+    }
+    for dashboard in &page.front.dashboards {
+        if !DASHBOARDS.contains(&&dashboard[..]) {
+            let text = format!("no dashboard {dashboard:?}: there are {}", DASHBOARDS.join(", "));
+            add(page.key("dashboards"), "dashboard", text);
+        }
     }
     let found: Vec<&str> = page.sections.iter().map(|section| &section.text[..]).collect();
     if found != SECTIONS {

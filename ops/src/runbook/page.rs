@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::steps::{self, Step};
 use crate::findings::Finding;
-use crate::rota::Lines;
+use crate::rota::{Lines, line_of};
 
 /// The sections of every runbook, in their order.
 pub(crate) const SECTIONS: [&str; 7] =
@@ -179,12 +179,20 @@ impl Page {
             return Err(Finding::at(path, 1, "front-matter", text));
         };
         let front: Front = serde_yaml::from_str(above).map_err(|error| {
-            let line = error.location().map_or(1, |place| place.line() + 1);
-            Finding::at(path, line, "front-matter", error.to_string())
+            Finding::at(path, line_of(&error, above) + 1, "front-matter", error.to_string())
         })?;
         let lines = Lines::of(above);
         let keys = [
-            "alert", "title", "slo", "severity", "owner", "expires", "queries", "commands", "drill",
+            "alert",
+            "title",
+            "slo",
+            "severity",
+            "owner",
+            "expires",
+            "queries",
+            "dashboards",
+            "commands",
+            "drill",
         ];
         let keys =
             keys.map(|key| Placed { line: lines.at(key) + 1, text: key.to_owned() }).to_vec();

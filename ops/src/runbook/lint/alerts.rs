@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use crate::findings::Finding;
-use crate::rota::{self, Lines, Rota};
+use crate::rota::{self, Lines, Rota, line_of};
 use crate::runbook::page::{Kind, Page};
 
 /// An alert, as far as pages have to know it.
@@ -43,10 +43,8 @@ impl Alerts {
     /// # Errors
     /// What is wrong with the file, and where.
     pub(crate) fn read(&mut self, path: &Path, text: &str) -> Result<(), Finding> {
-        let whole: Value = serde_yaml::from_str(text).map_err(|error| {
-            let line = error.location().map_or(0, |place| place.line());
-            Finding::at(path, line, "yaml", error.to_string())
-        })?;
+        let whole: Value = serde_yaml::from_str(text)
+            .map_err(|error| Finding::at(path, line_of(&error, text), "yaml", error.to_string()))?;
         let lines = Lines::of(text);
         // A PrometheusRule has its groups within `spec`.
         let (base, spec) = match whole.get("spec") {

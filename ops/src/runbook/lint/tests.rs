@@ -31,7 +31,7 @@ fn found(text: &str, alerts: Option<&Alerts>) -> Vec<Finding> {
     let other = super::tests::text(&[
         ("alert: A", "kind: procedure\ntitle: B"),
         ("slo: none\nseverity: [page]\n", ""),
-        ("# A", "# B"),
+        ("# A\n", "# B\n"),
         ("B.md", "A.md"),
     ]);
     let pages = [("A.md", text), ("B.md", &other[..])]
@@ -63,6 +63,7 @@ fn each_fault_of_a_page_is_found_at_its_line() {
         ("None.", "TODO.", 21, "todo"),
         ("owner: ops", "owner: others", 6, "unknown-owner"),
         ("queries: [q]", "queries: [q, r]", 9, "queries"),
+        ("queries: [q]", "dashboards: [mine]\nqueries: [q]", 9, "dashboard"),
         ("   up\n", "   up +\n", 27, "promql"),
         ("   up\n", "   process_none\n", 27, "unknown-metric"),
         ("bifrost_a_total", "bifrost_b_total", 17, "unknown-metric"),
@@ -176,4 +177,21 @@ fn the_shipped_pages_have_no_findings() {
     findings.retain(|one| one.rule != "unknown-command" || !one.text.contains("`bifrost probe"));
     assert_eq!(findings, Vec::new());
     assert_eq!(pages.len(), 29);
+}
+
+/// What `make test` does with the built command; run by hand with the processes in `PATH`.
+#[tokio::test]
+#[ignore = "starts a gateway and a node, which have to be in PATH"]
+async fn the_shipped_pages_name_what_the_processes_have() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (pages, _) = pages(&root.join("runbooks")).expect("they can be read");
+    let tasks = telemetry::Tasks::new();
+    let mut names = Names::default();
+    names.of_processes(&tasks).await.expect("they say what they have");
+    assert!(names.metrics.len() > 100 && names.keys.len() > 100 && names.calls.len() > 15);
+    let against = Against { names: Some(&names), today: TODAY, ..Against::default() };
+    let mut findings = lint(&pages, &against);
+    findings.retain(|one| one.rule != "unknown-command" || !one.text.contains("`bifrost probe"));
+    assert_eq!(findings, Vec::new());
+    tasks.shutdown(std::time::Duration::ZERO).await;
 }
