@@ -121,3 +121,48 @@ fn search(pages: &[Page]) -> String {
         .collect();
     format!("{}\n", json!(entries))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::runbook::lint;
+
+    fn shipped() -> Vec<(String, String)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
+        files(&lint::pages(&folder).expect("they can be read").0)
+    }
+
+    #[test]
+    fn every_link_leads_to_a_file_and_nothing_needs_a_script() {
+        let files = shipped();
+        let names: HashSet<&str> = files.iter().map(|(name, _)| &name[..]).collect();
+        for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".html")) {
+            assert!(!text.contains("<script") && !text.contains("{{"), "{name}");
+            assert_eq!(text.matches("<h1>").count(), 1, "{name}");
+            for (at, start) in text.match_indices("href=\"") {
+                let target = text[at + start.len()..].split(['"', '#']).next().unwrap_or_default();
+                let is_known = target.is_empty() || target == "data:," || names.contains(target);
+                assert!(is_known, "{name} links to {target}");
+            }
+        }
+        let node = files.iter().find(|(name, _)| name == "NodeUnreachable.html");
+        let (_, text) = node.expect("it is there");
+        assert!(text.contains("<h2 id=\"first-five-minutes\">First five minutes</h2>"));
+        assert!(
+            text.contains("Alert: page or ticket. Gateways or Prometheus cannot reach a node.")
+        );
+    }
+
+    #[test]
+    fn the_index_for_searching_has_every_page() {
+        let files = shipped();
+        let (_, text) = files.iter().find(|(name, _)| name == "search.json").expect("it is there");
+        let entries: Vec<serde_json::Value> = serde_json::from_str(text).expect("it is JSON");
+        let pages = files.iter().filter(|(name, _)| name.ends_with(".html")).count();
+        assert_eq!(entries.len() + 1, pages);
+        let words = |entry: &serde_json::Value| entry["words"].to_string();
+        assert!(entries.iter().any(|entry| words(entry).contains("\"bifrost_node_in_flight\"")));
+    }
+}
