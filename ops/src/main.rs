@@ -15,6 +15,8 @@ mod played;
 mod probe;
 mod prometheus;
 mod promql;
+mod rota;
+mod runbook;
 mod site;
 mod slo;
 mod up;
@@ -56,6 +58,10 @@ enum Command {
     Dash(dash::DashArgs),
     /// Make rules and alerts from objectives, check them and report on them.
     Slo(slo::SloArgs),
+    /// Say who is on call, and check that somebody always is.
+    Rota(rota::RotaArgs),
+    /// Check, publish and try out runbooks, and ask their first steps.
+    Runbook(runbook::RunbookArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -106,6 +112,8 @@ async fn run(command: Command) -> ExitCode {
         },
         Command::Dash(args) => dash::run(args, &tasks).await.into(),
         Command::Slo(args) => slo::run(args, &tasks).await,
+        Command::Rota(args) => rota::run(&args).into(),
+        Command::Runbook(args) => runbook::run(args, &tasks).await.into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 mod render;
 
 use render::Runbook;
+pub(crate) use render::{escape, markdown};
 
 /// Files that are taken as they are.
 const FILES: [(&str, &str); 4] = [
@@ -25,15 +26,44 @@ const FILES: [(&str, &str); 4] = [
 /// What every rendered page is put into.
 const FRAME: &str = include_str!("../site/runbook.html");
 
+/// A runbook and its text.
+macro_rules! runbook {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../runbooks/", $name, ".md")))
+    };
+}
+
 /// The runbooks, in the order of the list of them.
-const RUNBOOKS: [(&str, &str); 7] = [
-    ("GatewayNotReady", include_str!("../../runbooks/GatewayNotReady.md")),
-    ("NodeUnreachable", include_str!("../../runbooks/NodeUnreachable.md")),
-    ("UnverifiedBytes", include_str!("../../runbooks/UnverifiedBytes.md")),
-    ("Timeouts", include_str!("../../runbooks/Timeouts.md")),
-    ("Overload", include_str!("../../runbooks/Overload.md")),
-    ("DiskFull", include_str!("../../runbooks/DiskFull.md")),
-    ("DrainAndRestart", include_str!("../../runbooks/DrainAndRestart.md")),
+const RUNBOOKS: [(&str, &str); 29] = [
+    runbook!("GatewayAvailability"),
+    runbook!("GatewayFirstByte"),
+    runbook!("GatewayFirstByteNetwork"),
+    runbook!("WebsiteAvailability"),
+    runbook!("WebsiteFirstByte"),
+    runbook!("WebsiteFirstByteNetwork"),
+    runbook!("GatewayNotReady"),
+    runbook!("NodeAvailability"),
+    runbook!("NodeFirstByte"),
+    runbook!("NodeUnreachable"),
+    runbook!("NodeDiskFull"),
+    runbook!("Overload"),
+    runbook!("UnverifiedBytes"),
+    runbook!("WrongBytes"),
+    runbook!("ProbeSuccess"),
+    runbook!("NamesFreshness"),
+    runbook!("DenylistFreshness"),
+    runbook!("TargetMissing"),
+    runbook!("SignalMissing"),
+    runbook!("LogLinesLost"),
+    runbook!("ConfigRejected"),
+    runbook!("TaskPanicked"),
+    runbook!("BadRelease"),
+    runbook!("Certificate"),
+    runbook!("DhtTrouble"),
+    runbook!("DomainBlocked"),
+    runbook!("DrainAndRestart"),
+    runbook!("NodeReturnsBadData"),
+    runbook!("Takedown"),
 ];
 
 /// What `bifrost site` is told.
@@ -162,8 +192,20 @@ mod tests {
                 let found = text[at..].find(section);
                 at += found.unwrap_or_else(|| panic!("{name} lacks {section} in its place"));
             }
-            assert!(text.starts_with(&format!("---\nalert: {name}\n")), "{name}");
+            let fronts =
+                [format!("---\nalert: {name}\n"), format!("---\nkind: procedure\ntitle: {name}\n")];
+            assert!(fronts.iter().any(|front| text.starts_with(front)), "{name}");
             assert!(text.contains(&format!("\n# {name}\n")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_runbook_is_a_page_of_the_site() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../runbooks");
+        for entry in fs::read_dir(folder).expect("they lie there") {
+            let name = entry.expect("it can be listed").file_name().to_string_lossy().into_owned();
+            let Some(name) = name.strip_suffix(".md") else { continue };
+            assert!(RUNBOOKS.iter().any(|(known, _)| *known == name), "{name}");
         }
     }
 
@@ -175,6 +217,6 @@ mod tests {
         fs::write(site.join("old.html"), "old").expect("it can be written");
         rewrite(&site).expect("it is written");
         assert!(!site.join("old.html").exists());
-        assert!(site.join("runbooks/DiskFull.html").is_file());
+        assert!(site.join("runbooks/NodeDiskFull.html").is_file());
     }
 }

@@ -31,8 +31,10 @@ mod report;
 use bring_up::BringUp;
 use child::{Child, Event};
 pub(crate) use error::UpError;
+pub(crate) use layout::Places;
 use layout::{BASE_PORT, BASE_PORT_RANGE, MEMBERS_MAX};
 use preflight::DataFolder;
+pub(crate) use preflight::program;
 
 /// Events of children that may wait to be told.
 const EVENTS_WAITING_MAX: usize = 64;

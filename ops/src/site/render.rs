@@ -12,7 +12,7 @@ pub(super) struct Runbook {
     pub(super) name: String,
     /// What it is for, in one line.
     summary: String,
-    /// How urgent it is.
+    /// How urgent it is; empty of a procedure, which nothing asks for by itself.
     severity: String,
     body: String,
 }
@@ -31,7 +31,7 @@ impl Runbook {
         Self {
             name: name.to_owned(),
             summary: value("summary"),
-            severity: value("severity"),
+            severity: value("severity").trim_matches(['[', ']']).replace(", ", " or "),
             body: body.to_owned(),
         }
     }
@@ -39,11 +39,11 @@ impl Runbook {
     /// Its page.
     pub(super) fn page(&self, frame: &str) -> String {
         let rendered = markdown(&self.body).replace(".md\"", ".html\"");
-        let note = format!(
-            "<p class=\"note\">Severity: {}. {}</p>\n",
-            escape(&self.severity),
-            escape(&self.summary)
-        );
+        let severity = match &self.severity[..] {
+            "" => String::new(),
+            severity => format!("Severity: {}. ", escape(severity)),
+        };
+        let note = format!("<p class=\"note\">{severity}{}</p>\n", escape(&self.summary));
         // The note belongs below the heading, which is the first thing in every runbook.
         let main = rendered.replacen("</h1>\n", &format!("</h1>\n{note}"), 1);
         fill(frame, &self.name, &main)
@@ -66,7 +66,8 @@ pub(super) fn list(runbooks: &[Runbook], frame: &str) -> String {
     fill(frame, "Runbooks", &main)
 }
 
-fn markdown(text: &str) -> String {
+/// Markdown as HTML.
+pub(crate) fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     html::push_html(&mut out, Parser::new_ext(text, Options::ENABLE_TABLES));
     out
@@ -76,7 +77,8 @@ fn fill(frame: &str, title: &str, main: &str) -> String {
     frame.replace("{{title}}", &escape(title)).replace("{{main}}", main)
 }
 
-fn escape(text: &str) -> String {
+/// Text within HTML.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -1,0 +1,310 @@
+//! `bifrost runbook`: pages that say what to do, checked, published, asked and tried out.
+//!
+//! A page is Markdown with a head of YAML. What a person reads and what these commands run is the
+//! same text, so that neither can be right alone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use telemetry::Tasks;
+
+mod build;
+mod drill;
+mod faults;
+mod lint;
+mod names;
+mod page;
+mod steps;
+mod triage;
+
+use crate::client::Endpoint;
+use crate::findings::{self, Finding, Verdict};
+use crate::output::{self, Format, Style};
+use crate::rota::{ROTA, Rota, RotaError};
+use lint::{Against, Alerts};
+use names::Names;
+use page::Page;
+use triage::Sources;
+
+/// Longest wait for one answer of a triage.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// What `bifrost runbook` is told.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bifrost runbook lint
+  bifrost runbook lint --alerts slo/generated/rules.yaml --format json
+  bifrost runbook build --out public/runbooks
+  bifrost runbook triage NodeUnreachable --prometheus http://127.0.0.1:9090
+  bifrost runbook drill NodeUnreachable --prometheus http://127.0.0.1:9090
+
+Exit codes:
+  0  checked, nothing found; every answer is as expected
+  1  checked, with findings; an answer is not as expected; the drill failed
+  2  wrong command line
+  3  could not check")]
+pub(crate) struct RunbookArgs {
+    #[command(subcommand)]
+    command: RunbookCommand,
+    /// The folder of the pages.
+    #[arg(long, global = true, value_name = "DIR", default_value = "runbooks")]
+    runbooks: PathBuf,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunbookCommand {
+    /// Find what is wrong with pages: names that do not exist, alerts without a page, slow starts.
+    Lint(LintArgs),
+    /// Write the pages as a site that needs no server and no script.
+    Build {
+        /// The folder; files of the same names are overwritten.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Ask the first steps of a page and print the answers; changes nothing.
+    Triage(AskArgs),
+    /// Break a fleet of `bifrost up --observe` on purpose, wait for the alert, and see whether the
+    /// page names the cause.
+    Drill(DrillArgs),
+}
+
+#[derive(Debug, Args)]
+struct LintArgs {
+    /// The folder of objectives: `*.yaml` in it, `alerts.yaml` with alerts by cause among them.
+    #[arg(long, value_name = "DIR", default_value = "slo")]
+    slo: PathBuf,
+    /// A file of rules of Prometheus whose alerts count too; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    alerts: Vec<PathBuf>,
+    /// A scraped page of metrics whose names exist too; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    metrics: Vec<PathBuf>,
+    /// The rota whose schedules own alerts.
+    #[arg(long, value_name = "FILE", default_value = ROTA)]
+    rota: PathBuf,
+    /// Do not start a gateway and a node to ask them what exists. Names of metrics, keys and calls
+    /// are checked only against `--metrics` then, if it is given.
+    #[arg(long)]
+    without_processes: bool,
+    /// The day that counts as today.
+    #[arg(long, value_name = "DAY")]
+    today: Option<Date>,
+}
+
+#[derive(Debug, Args)]
+struct AskArgs {
+    /// The alert, or the procedure.
+    #[arg(value_name = "ALERT")]
+    name: String,
+    /// Prometheus.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    prometheus: String,
+    /// The gateway's admin listener, in place of http://127.0.0.1:9080.
+    #[arg(long, value_name = "URL")]
+    gateway: Option<Endpoint>,
+    /// The node's admin listener, in place of http://127.0.0.1:9180.
+    #[arg(long, value_name = "URL")]
+    node: Option<Endpoint>,
+}
+
+#[derive(Debug, Args)]
+struct DrillArgs {
+    #[command(flatten)]
+    ask: AskArgs,
+    /// The data folder of the fleet.
+    #[arg(long, value_name = "DIR", default_value = ".bifrost")]
+    data: PathBuf,
+}
+
+/// Runs `bifrost runbook` and says how it ended.
+pub(crate) async fn run(args: RunbookArgs, tasks: &Tasks) -> Verdict {
+    let read = match lint::pages(&args.runbooks) {
+        Ok(read) => read,
+        Err(error) => {
+            let folder = args.runbooks.display();
+            return refused(&format!("could not read {folder}: {error}; name it with --runbooks"));
+        }
+    };
+    match &args.command {
+        RunbookCommand::Lint(lint) => checked(read, lint, args.format, tasks).await,
+        RunbookCommand::Build { out } => built(read, out),
+        RunbookCommand::Triage(ask) => triaged(read, ask, args.format, tasks).await,
+        RunbookCommand::Drill(drill) => drilled(read, drill, tasks).await,
+    }
+}
+
+fn refused(text: &str) -> Verdict {
+    output::note(&format!("{} {text}", Style::stderr().failure("bifrost:")));
+    Verdict::CouldNotCheck
+}
+
+async fn checked(
+    (pages, mut findings): (Vec<Page>, Vec<Finding>),
+    args: &LintArgs,
+    format: Format,
+    tasks: &Tasks,
+) -> Verdict {
+    let alerts = match known_alerts(args, &mut findings) {
+        Ok(alerts) => alerts,
+        Err(text) => return refused(&text),
+    };
+    let rota = match Rota::read(&args.rota) {
+        Ok(rota) => Some(rota),
+        Err(RotaError::Broken(finding)) => {
+            findings.push(finding);
+            None
+        }
+        Err(error) => return refused(&error.to_string()),
+    };
+    let names = match known_names(args, tasks).await {
+        Ok(names) => names,
+        Err(text) => return refused(&text),
+    };
+    let against = Against {
+        alerts: alerts.as_ref(),
+        rota: rota.as_ref(),
+        names: names.as_ref(),
+        today: args.today.unwrap_or_else(today),
+    };
+    findings.extend(lint::lint(&pages, &against));
+    output::note(&format!("{} pages", pages.len()));
+    findings::report(findings, format)
+}
+
+/// The alerts of objectives and rules; none when there is no file of them.
+fn known_alerts(args: &LintArgs, findings: &mut Vec<Finding>) -> Result<Option<Alerts>, String> {
+    let mut files = args.alerts.clone();
+    match std::fs::read_dir(&args.slo) {
+        Ok(entries) => {
+            let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            let mut paths: Vec<PathBuf> =
+                paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+            paths.sort();
+            files.extend(paths);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("could not read {}: {error}", args.slo.display())),
+    }
+    if files.is_empty() {
+        let folder = args.slo.display();
+        output::note(&format!("{folder} has no objectives: pages and alerts are not compared"));
+        return Ok(None);
+    }
+    let mut alerts = Alerts::default();
+    for path in &files {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("could not read {}: {error}", path.display()))?;
+        findings.extend(alerts.read(path, &text).err());
+    }
+    Ok(Some(alerts))
+}
+
+async fn known_names(args: &LintArgs, tasks: &Tasks) -> Result<Option<Names>, String> {
+    let mut names = Names::default();
+    names::scraped_files(&mut names, &args.metrics).map_err(|error| error.to_string())?;
+    if args.without_processes {
+        output::note("names of keys and calls are not checked without the processes");
+        return Ok(None);
+    }
+    names.of_processes(tasks).await.map_err(|error| error.to_string())?;
+    Ok(Some(names))
+}
+
+fn today() -> Date {
+    jiff::Zoned::now().date()
+}
+
+fn built((pages, findings): (Vec<Page>, Vec<Finding>), out: &Path) -> Verdict {
+    if !findings.is_empty() {
+        return findings::report(findings, Format::Text);
+    }
+    match build::write(&pages, out) {
+        Ok(files) => {
+            output::note(&format!("{files} files in {}", out.display()));
+            Verdict::Clean
+        }
+        Err(error) => refused(&format!("could not write {}: {error}", out.display())),
+    }
+}
+
+/// The page of a name, and whom to ask.
+fn asked(
+    (pages, findings): (Vec<Page>, Vec<Finding>),
+    args: &AskArgs,
+    tasks: &Tasks,
+) -> Result<(Page, Sources), String> {
+    let known: Vec<String> = pages.iter().map(|page| page.name.clone()).collect();
+    let page = pages.into_iter().find(|page| page.name.eq_ignore_ascii_case(&args.name));
+    let broken =
+        |finding: &&Finding| finding.path.file_stem().is_some_and(|stem| stem == &args.name[..]);
+    let Some(page) = page else {
+        return Err(match findings.iter().find(broken) {
+            Some(finding) => finding.to_string(),
+            None => format!("there is no page {}; there are: {}", args.name, known.join(", ")),
+        });
+    };
+    let mut sources = Sources::new(tasks, &args.prometheus, ANSWER_WITHIN)
+        .map_err(|error| format!("{error}; name it with --prometheus URL"))?;
+    let instead = [("http://127.0.0.1:9080", &args.gateway), ("http://127.0.0.1:9180", &args.node)];
+    for (written, asked) in instead {
+        sources.instead.extend(asked.as_ref().map(|asked| (written.to_owned(), asked.url())));
+    }
+    Ok((page, sources))
+}
+
+async fn triaged(
+    read: (Vec<Page>, Vec<Finding>),
+    args: &AskArgs,
+    format: Format,
+    tasks: &Tasks,
+) -> Verdict {
+    let (page, sources) = match asked(read, args, tasks) {
+        Ok(asked) => asked,
+        Err(text) => return refused(&text),
+    };
+    let sum = triage::run(&page, &sources, format).await;
+    output::note(&format!(
+        "{}: {} not as expected, {} without an answer; the page goes on with Diagnosis: {}",
+        page.name,
+        sum.otherwise,
+        sum.unanswered,
+        page.path.display()
+    ));
+    match (sum.unanswered, sum.otherwise) {
+        (1.., _) => Verdict::CouldNotCheck,
+        (0, 1..) => Verdict::Findings,
+        (0, 0) => Verdict::Clean,
+    }
+}
+
+async fn drilled(read: (Vec<Page>, Vec<Finding>), args: &DrillArgs, tasks: &Tasks) -> Verdict {
+    let (page, sources) = match asked(read, &args.ask, tasks) {
+        Ok(asked) => asked,
+        Err(text) => return refused(&text),
+    };
+    let mut faults = match faults::OfFleet::new(&args.data) {
+        Ok(faults) => faults,
+        Err(error) => return refused(&error.to_string()),
+    };
+    match drill::run(&page, &sources, &mut faults, today()).await {
+        Ok(took) => {
+            let seconds = took.as_secs();
+            output::result(&format!("{} fired after {seconds} s and names the cause\n", page.name));
+            Verdict::Clean
+        }
+        Err(error) => {
+            let text = refused_text(&error);
+            output::note(&text);
+            error.verdict()
+        }
+    }
+}
+
+fn refused_text(error: &drill::DrillError) -> String {
+    format!("{} {}", Style::stderr().failure("bifrost:"), output::chain(error))
+}
