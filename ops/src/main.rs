@@ -7,6 +7,7 @@ mod client;
 mod findings;
 mod fleet;
 mod ipns;
+mod logs;
 mod output;
 #[cfg(test)]
 mod played;
@@ -43,6 +44,8 @@ enum Command {
     Add(add::AddArgs),
     /// Make, store and show the signed records of IPNS names.
     Ipns(ipns::IpnsArgs),
+    /// Read access logs: follow, question, rank, explain, check, let grow old and serve them.
+    Logs(logs::LogsArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -81,6 +84,10 @@ async fn run(command: Command) -> ExitCode {
         },
         Command::Ipns(args) => match ipns::run(args, &tasks).await {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Logs(args) => match logs::run(args, &tasks).await {
+            Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Site(args) => match site::run(&args) {
