@@ -229,7 +229,7 @@ mod tests {
             ("environments:\n  a: {}\n", "needs either a folder or a url"),
             ("environments:\n  a: {url: \"https://x\"}\n", "token_file"),
             ("environments:\n  a: {folder: x, colour: red}\n", "colour"),
-            ("- a\n", "line 1"),
+            ("- a\n", "invalid type"),
         ] {
             let error = listed(text).expect_err(text).to_string();
             assert!(error.contains(part) && error.contains("sources.yaml"), "{error}");
