@@ -66,7 +66,7 @@ impl Canaries {
             (format!("203.{}.{}.{}", n[0], n[1], n[2]), format!("203.{}.{}.", n[0], n[1]))
         } else {
             let net = format!("2001:db8:{:x}{:02x}:", 16 + n[0] / 2, n[1]);
-            (format!("{net}{:x}::{:x}", 16 + n[2], 16 + n[3]), net)
+            (format!("{net}{:x}::{:x}", 16 + n[2] / 2, 16 + n[3] / 2), net)
         };
         self.words.extend([text.clone(), net]);
         text
