@@ -14,7 +14,8 @@ use super::filter::Filter;
 use super::record;
 use super::sources::Segment;
 
-/// Bytes of a piece: large enough that starting one costs nothing, small enough to stay in a core's cache.
+/// Bytes of a piece: large enough that starting one costs nothing, small enough to stay in a core's
+/// cache.
 const PIECE_BYTES: u64 = 512 * 1024;
 /// Longest line that is read: records have bounded values and are far shorter.
 const LINE_BYTES_MAX: usize = 128 * 1024;
