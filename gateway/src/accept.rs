@@ -227,7 +227,7 @@ impl Accept {
             None => {
                 connection.as_mut().graceful_shutdown();
                 if tokio::time::timeout(GOODBYE, connection).await.is_err() {
-                    debug!(%client, "connection was cut");
+                    debug!("connection was cut");
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! goes on while anybody waits for it and stops when nobody does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -12,6 +12,7 @@ use http::HeaderValue;
 use ipfs::{Block, Cid};
 use serde::{Deserialize, Serialize};
 use telemetry::Tasks;
+use telemetry::access::Counts;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
@@ -95,11 +96,21 @@ pub(crate) struct Origin {
 pub(crate) struct Provenance {
     source: AtomicU8,
     node: AtomicU8,
+    blocks: AtomicU32,
+    retries: AtomicU32,
+    /// A bit for each node of the pool that gave a block.
+    nodes: AtomicU16,
 }
 
 impl Default for Provenance {
     fn default() -> Self {
-        Self { source: AtomicU8::new(Source::None as u8), node: AtomicU8::new(u8::MAX) }
+        Self {
+            source: AtomicU8::new(Source::None as u8),
+            node: AtomicU8::new(u8::MAX),
+            blocks: AtomicU32::new(0),
+            retries: AtomicU32::new(0),
+            nodes: AtomicU16::new(0),
+        }
     }
 }
 
@@ -113,6 +124,26 @@ impl Provenance {
     pub(crate) fn node(&self) -> Option<u8> {
         let node = self.node.load(Relaxed);
         (node != u8::MAX).then_some(node)
+    }
+
+    /// What the access record tells of blocks and nodes.
+    pub(crate) fn counts(&self) -> Counts {
+        let nodes = self.nodes.load(Relaxed).count_ones();
+        Counts {
+            blocks: u64::from(self.blocks.load(Relaxed)),
+            providers: None,
+            peers_used: (nodes > 0).then_some(u64::from(nodes)),
+            retries: u64::from(self.retries.load(Relaxed)),
+            upstream: self.node().map(u64::from),
+        }
+    }
+
+    fn note_landed(&self, landed: &Landed) {
+        self.note(landed.source);
+        self.node.store(landed.node, Relaxed);
+        self.blocks.fetch_add(1, Relaxed);
+        self.retries.fetch_add(u32::from(landed.tried.saturating_sub(1)), Relaxed);
+        self.nodes.fetch_or(1_u16.checked_shl(u32::from(landed.node)).unwrap_or(0), Relaxed);
     }
 
     /// Notes where something that the answer needs came from.
@@ -203,7 +234,8 @@ impl Blocks {
         match fetched {
             Ok(fetched) => {
                 self.memory.keep_block(&fetched.block);
-                Ok(Landed { block: fetched.block, source: fetched.source, node: fetched.node })
+                let upstream::Fetched { block, source, node, tried } = fetched;
+                Ok(Landed { block, source, node, tried })
             }
             Err(error) if ask.only_if_cached => {
                 let failure = match error.failure {
@@ -259,6 +291,7 @@ impl Reader {
     fn at_hand(&self, cid: &Cid) -> Option<Block> {
         let block = Block::inline(*cid).or_else(|| self.blocks.memory.block(cid))?;
         self.provenance.note(Source::Hit);
+        self.provenance.blocks.fetch_add(1, Relaxed);
         Some(block)
     }
 
@@ -308,8 +341,7 @@ impl Reader {
             let Ok(landed) = landed else { return Err(timeout) };
             match landed {
                 Some(Ok(landed)) => {
-                    self.provenance.note(landed.source);
-                    self.provenance.node.store(landed.node, Relaxed);
+                    self.provenance.note_landed(&landed);
                     // A fetch is keyed by hash, and may have been begun under another CID.
                     return landed.block.under(cid).ok_or(timeout);
                 }

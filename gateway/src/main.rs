@@ -63,6 +63,7 @@ impl Arguments {
         config.check().map_err(anyhow::Error::msg)?;
         config.log.check()?;
         config.trace.check()?;
+        config.access.check()?;
         Ok(config)
     }
 }
@@ -114,7 +115,8 @@ async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> 
     };
     let admin = Admin::start(&config.admin, shown, Arc::new(NoRoutes)).await?;
     tracing::info!(address = %admin, "admin listener is up");
-    let access = AccessLog::start(&config.access, &registry).context("access log")?;
+    let access =
+        AccessLog::start(&config.access, Process::Gateway, &registry).context("access log")?;
     let around = Surroundings {
         tasks: tasks.clone(),
         drain: drain.clone(),

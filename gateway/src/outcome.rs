@@ -4,6 +4,7 @@
 //! objectives, the class of the request. Content that nobody provides is not a fault of ours.
 
 use http::StatusCode;
+use telemetry::access::Detail;
 use telemetry::label;
 
 label! {
@@ -109,6 +110,27 @@ impl Outcome {
             status if status.is_client_error() => Outcome::ClientError,
             status if status.is_server_error() => Outcome::Internal,
             _ => Outcome::Ok,
+        }
+    }
+
+    /// How much of a request that ended so is recorded.
+    pub(crate) fn detail(self) -> Detail {
+        match self {
+            Outcome::Ok | Outcome::NotModified => Detail::Sampled,
+            Outcome::ClientError
+            | Outcome::NotFound
+            | Outcome::Limited
+            | Outcome::ClientAbort
+            | Outcome::Overload => Detail::Whole,
+            Outcome::Blocked
+            | Outcome::NoProviders
+            | Outcome::Unreachable
+            | Outcome::NameUnresolved
+            | Outcome::BadContent
+            | Outcome::Timeout
+            | Outcome::UpstreamFault
+            | Outcome::Truncated
+            | Outcome::Internal => Detail::Clear,
         }
     }
 

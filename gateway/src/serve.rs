@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::Incoming;
 use ipfs::ipns::Name;
 use ipfs::path::Named;
+use telemetry::access::method_word;
 use telemetry::metrics::Label;
 use telemetry::trace::{RequestId, TraceContext};
 use tokio::time::{Instant, timeout_at};
@@ -98,7 +99,7 @@ impl Gateway {
             Asked::Options => return Ok(page::options()),
             Asked::Tunnel => return Ok(Response::new(Content::Empty)),
         };
-        record.format = format(&ask);
+        record.format = Some(format(&ask));
         let deadline = Instant::now() + self.config.first_byte_timeout;
         let answer = self.content(&ask, record, deadline);
         let rendered = match timeout_at(deadline, answer).await {
@@ -310,7 +311,7 @@ impl Gateway {
         let status = error.status();
         let request_id = record.asker().request_id.to_str().unwrap_or("-");
         if status.is_server_error() {
-            info!(request_id, path = parts.uri.path(), outcome = outcome.text(), %error, "request failed");
+            info!(request_id, outcome = outcome.text(), %error, "request failed");
         }
         let why = Explained {
             status,
@@ -357,8 +358,7 @@ impl Answer for Gateway {
         let span = debug_span!(
             "request",
             otel.kind = "server",
-            http.request.method = parts.method.as_str(),
-            url.path = parts.uri.path(),
+            http.request.method = method_word(&parts.method),
             request_id = request_id.to_str().unwrap_or("-"),
             http.response.status_code = Empty,
             outcome = Empty,
@@ -366,8 +366,7 @@ impl Answer for Gateway {
         );
         let trace = TraceContext::of_request(&parts.headers, &span);
         let asker = Asker { activity: Arc::clone(from), request_id, trace, span: span.clone() };
-        let mut record =
-            Record::begin(&self.recorder, asker, parts.method.clone(), parts.uri.clone());
+        let mut record = Record::begin(&self.recorder, asker, &parts);
         let line = AssertUnwindSafe(self.line(&parts, &mut record)).catch_unwind();
         let line = line.instrument(span).await;
         let (mut rendered, outcome) = match line {
@@ -375,10 +374,18 @@ impl Answer for Gateway {
                 let outcome = Outcome::of_status(rendered.status());
                 (rendered, outcome)
             }
-            Ok(Err(error)) => self.explain(&error, &parts, &record),
+            Ok(Err(error)) => {
+                let by = error.denied().map(|denied| (Arc::clone(&denied.list), denied.line));
+                record.denied = by;
+                record.providers = error.state().map(|state| u64::from(state.providers));
+                self.explain(&error, &parts, &record)
+            }
             Err(_) => {
                 self.recorder.metrics.panics.inc();
-                error!(path = parts.uri.path(), "answering a request panicked");
+                error!(
+                    request_id = record.asker().request_id.to_str().unwrap_or("-"),
+                    "answering a request panicked"
+                );
                 self.panicked(&parts, &record)
             }
         };

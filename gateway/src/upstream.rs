@@ -138,6 +138,8 @@ pub(crate) struct Fetched {
     pub(crate) source: Source,
     /// The node's place in the configured pool.
     pub(crate) node: u8,
+    /// How many attempts it took.
+    pub(crate) tried: u8,
 }
 
 /// What one failed fetch learnt.
@@ -214,7 +216,7 @@ pub(crate) async fn fetch(pool: &Pool, ask: &Ask, prove: Prove) -> Result<Fetche
                 None => return Err(learnt.into_error(ask.cid, Failure::NoNode)),
                 Some(Ok(Answer { block, source, node })) => {
                     overtaken.store(true, Relaxed);
-                    return Ok(Fetched { block, source, node });
+                    return Ok(Fetched { block, source, node, tried: learnt.tried });
                 }
                 Some(Err(miss)) => {
                     learnt.add(&miss);

@@ -26,6 +26,8 @@ mod hosts;
 mod names;
 #[path = "gateway/pages.rs"]
 mod pages;
+#[path = "gateway/privacy.rs"]
+mod privacy;
 #[path = "gateway/semantics.rs"]
 mod semantics;
 #[path = "gateway/threats.rs"]

@@ -84,6 +84,20 @@ impl Codec {
         }
     }
 
+    /// Its word in the table of multicodecs; `other` for one that is not listed here.
+    pub fn word(self) -> &'static str {
+        match self {
+            Codec::Raw => "raw",
+            Codec::DagPb => "dag-pb",
+            Codec::DagCbor => "dag-cbor",
+            Codec::DagJson => "dag-json",
+            Codec::Cbor => "cbor",
+            Codec::Json => "json",
+            Codec::Libp2pKey => "libp2p-key",
+            Codec::Other(_) => "other",
+        }
+    }
+
     /// The codec with this multicodec code.
     pub fn from_code(code: u64) -> Self {
         match code {

@@ -88,6 +88,7 @@ impl Config {
         self.swarm.validate()?;
         self.log.check()?;
         self.trace.check()?;
+        self.access.check()?;
         Ok(())
     }
 }

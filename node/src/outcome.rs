@@ -4,6 +4,7 @@
 //! Content that nobody provides is not a fault of this node.
 
 use http::StatusCode;
+use telemetry::access::Detail;
 use telemetry::label;
 
 label! {
@@ -39,6 +40,22 @@ label! {
 }
 
 impl Outcome {
+    /// How much of a request that ended so is recorded.
+    pub fn detail(self) -> Detail {
+        match self {
+            Outcome::Ok | Outcome::NotModified | Outcome::NotLocal => Detail::Sampled,
+            Outcome::ClientError | Outcome::NotFound | Outcome::Overload | Outcome::ClientAbort => {
+                Detail::Whole
+            }
+            Outcome::NoProviders
+            | Outcome::Unreachable
+            | Outcome::Timeout
+            | Outcome::BadContent
+            | Outcome::Truncated
+            | Outcome::Internal => Detail::Clear,
+        }
+    }
+
     /// The status of an answer with this outcome. Those that end an answer that has begun, and
     /// those that are answered with content, have none of their own and give 200.
     pub fn status(self) -> StatusCode {

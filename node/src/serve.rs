@@ -118,8 +118,8 @@ impl Serve {
             return record::answer(self, &question, deadline, account).await;
         }
         let question = Question::read(request)?;
-        account.asked(&question);
         let asked = self.asked(request.headers(), &question);
+        account.asked(&question, asked.root);
         match question.proof {
             Proof::Raw => raw::answer(self, &question, &asked, account).await,
             // Where the end of the connection is the end of the body, a cut would look whole.

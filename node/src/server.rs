@@ -109,7 +109,7 @@ impl Node {
         let swarm = swarm::start(&key, settings, shared.clone(), &registry, &tasks)?;
         let retrieve =
             Retrieve::start(config.retrieve.clone(), shared, swarm.clone(), &registry, &tasks);
-        let log = AccessLog::start(&config.access, &registry)?;
+        let log = AccessLog::start(&config.access, Process::Node, &registry)?;
         let calls = Arc::new(Admin {
             config: config.calls.clone(),
             import: config.import.clone(),

@@ -9,6 +9,7 @@ mod findings;
 mod fleet;
 mod inventory;
 mod ipns;
+mod logs;
 mod output;
 #[cfg(test)]
 mod played;
@@ -62,6 +63,8 @@ enum Command {
     Rota(rota::RotaArgs),
     /// Check, publish and try out runbooks, and ask their first steps.
     Runbook(runbook::RunbookArgs),
+    /// Read access logs: follow, question, rank, explain, check, let grow old and serve them.
+    Logs(logs::LogsArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -114,6 +117,10 @@ async fn run(command: Command) -> ExitCode {
         Command::Slo(args) => slo::run(args, &tasks).await,
         Command::Rota(args) => rota::run(&args).into(),
         Command::Runbook(args) => runbook::run(args, &tasks).await.into(),
+        Command::Logs(args) => match logs::run(args, &tasks).await {
+            Ok(code) => code,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

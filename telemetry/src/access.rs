@@ -1,124 +1,46 @@
 //! The access log: one line of JSON per request, written by a thread of its own.
 //!
 //! A request copies its line into a bounded buffer and goes on. When the sink cannot keep up, lines
-//! are dropped and counted: a slow disk costs lines, never requests.
+//! are dropped and counted: a slow disk costs lines, never requests. A line is made anonymous while it
+//! is made, so that no queue, sink or collector ever holds an address, a query or a secret.
 
+mod config;
+mod entry;
+mod error;
+mod keys;
+pub mod ledger;
 mod line;
+mod metrics;
 mod queue;
 mod sink;
 mod stamp;
+mod who;
 mod writer;
 
 use std::cell::Cell;
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use bytesize::ByteSize;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 
-pub use line::Line;
+pub use config::{Cleartext, Config, Destination};
+pub use entry::{Counts, Detail, Entry, FIELDS, Root, VERSION};
+pub use error::AccessError;
+use keys::{Keys, Pair};
+use line::Line;
+use metrics::Metrics;
 use queue::Queue;
 use sink::Sink;
+pub use sink::{delete, put_aside};
+pub use who::{agent_class, method_word};
 
 use crate::metrics::{Counter, Registry};
+use crate::{Process, build_info};
 
 /// How long the last handle waits for the writer when nobody has called `close`.
 const DROP_WAIT: Duration = Duration::from_secs(5);
-
-/// Where the access log goes, and its bounds.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Where lines go: `stdout`, `file` or `off`. Default `stdout`.
-    pub to: Destination,
-    /// The file, when `to` is `file`; its folder must exist. Default `access.log`.
-    pub path: PathBuf,
-    /// Size at which the file is put aside as `<path>.1` and another begun. Default 256 MiB. Zero
-    /// never rotates.
-    pub rotate_at: ByteSize,
-    /// How many files that were put aside are kept. Default 4. Zero keeps none.
-    pub keep: usize,
-    /// Most memory for lines that wait for the writer, twice over while it writes. Default 8 MiB,
-    /// half a second of 40 thousand requests per second. Zero drops every line.
-    pub queue_max: ByteSize,
-    /// Longest time that a line waits to be written together with others. Default 100 ms. Zero
-    /// writes as soon as there is a line.
-    #[serde(with = "crate::config::duration")]
-    pub flush_every: Duration,
-}
-
-/// Where lines go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Destination {
-    /// The standard output of the process.
-    Stdout,
-    /// A file that is rotated by size.
-    File,
-    /// Nowhere; lines are not even made.
-    Off,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            to: Destination::Stdout,
-            path: PathBuf::from("access.log"),
-            rotate_at: ByteSize::mib(256),
-            keep: 4,
-            queue_max: ByteSize::mib(8),
-            flush_every: Duration::from_millis(100),
-        }
-    }
-}
-
-/// Why there is no access log.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    /// The file could not be opened.
-    #[error("could not open the access log {}: {source}; make its folder or change access_log.path", .path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        source: io::Error,
-    },
-    /// The writer's thread could not be started.
-    #[error("could not start the writer of the access log")]
-    Start(#[source] io::Error),
-}
-
-/// What the access log counts.
-#[derive(Debug, Clone)]
-struct Metrics {
-    written: Counter,
-    dropped: Counter,
-    failures: Counter,
-}
-
-impl Metrics {
-    fn new(registry: &Registry) -> Self {
-        Self {
-            written: registry.counter(
-                "bifrost_telemetry_access_lines_total",
-                "Access log lines that reached their sink.",
-            ),
-            dropped: registry.counter(
-                "bifrost_telemetry_access_dropped_lines_total",
-                "Access log lines that were dropped, because the queue was full or the sink failed.",
-            ),
-            failures: registry.counter(
-                "bifrost_telemetry_access_write_failures_total",
-                "Writes to the sink of the access log, and rotations of it, that failed.",
-            ),
-        }
-    }
-}
 
 /// The access log. Clones share it; the last one to go writes out what is left.
 #[derive(Clone)]
@@ -127,8 +49,23 @@ pub struct AccessLog {
 }
 
 struct Shared {
-    queue: Arc<Queue>,
+    records: Lane,
+    /// Where records with clear text go, when that is a file of its own.
+    clear: Option<Lane>,
     dropped: Counter,
+    keys: Arc<Keys>,
+    /// What all records of this process say, as fields.
+    about: String,
+    /// The share of successes that is recorded, and its text.
+    sample: f64,
+    rate: String,
+    /// Whether clear text is recorded within the record, for want of a file of its own.
+    inline: bool,
+}
+
+/// One sink, and the way to it.
+struct Lane {
+    queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -141,18 +78,27 @@ impl AccessLog {
     /// Opens the sink and starts the writer.
     ///
     /// # Errors
-    /// `Open` when the file cannot be opened, `Start` when there can be no thread.
+    /// As the variants of [`AccessError`] say.
     ///
     /// # Panics
     /// When the registry already has an access log.
-    pub fn start(config: &Config, registry: &Registry) -> Result<Self, AccessError> {
+    pub fn start(
+        config: &Config,
+        process: Process,
+        registry: &Registry,
+    ) -> Result<Self, AccessError> {
+        config.check()?;
         let metrics = Metrics::new(registry);
-        let sink = match config.to {
+        let errors = config.cleartext == Cleartext::Errors;
+        let (sink, clear) = match config.to {
             Destination::Off => return Ok(Self::off()),
-            Destination::Stdout => Sink::stdout(),
-            Destination::File => Sink::file(config)?,
+            Destination::Stdout => (Sink::stdout(), None),
+            Destination::File if errors => {
+                (Sink::file(config)?, Some(Sink::file(&config.clear())?))
+            }
+            Destination::File => (Sink::file(config)?, None),
         };
-        Self::with_sink(config, sink, metrics)
+        Self::with_sinks(config, process, (sink, clear), metrics)
     }
 
     /// An access log that takes no lines.
@@ -161,36 +107,67 @@ impl AccessLog {
         Self { shared: None }
     }
 
-    fn with_sink(config: &Config, sink: Sink, metrics: Metrics) -> Result<Self, AccessError> {
-        let bytes_max = usize::try_from(config.queue_max.as_u64()).unwrap_or(usize::MAX);
-        let queue = Arc::new(Queue::new(bytes_max));
+    fn with_sinks(
+        config: &Config,
+        process: Process,
+        (sink, clear): (Sink, Option<Sink>),
+        metrics: Metrics,
+    ) -> Result<Self, AccessError> {
+        let keys = Keys::open(config.key_file.as_deref(), SystemTime::now())?;
+        let keys = Arc::new(keys);
         let dropped = metrics.dropped.clone();
-        let work = writer::Writer::new(Arc::clone(&queue), sink, config.flush_every, metrics);
-        let thread = std::thread::Builder::new().name("access log".to_owned());
-        let writer = thread.spawn(move || work.run()).map_err(AccessError::Start)?;
-        let shared = Shared { queue, dropped, writer: Mutex::new(Some(writer)) };
+        let inline = config.cleartext == Cleartext::Errors && clear.is_none();
+        let lane = |sink| Lane::start(config, sink, &metrics, &keys);
+        let records = lane(sink)?;
+        let clear = clear.map(lane).transpose()?;
+        let (about, rate) = (about(config, process), config.sample.to_string());
+        let sample = config.sample;
+        let shared = Shared { records, clear, dropped, keys, about, sample, rate, inline };
         Ok(Self { shared: Some(Arc::new(shared)) })
     }
 
-    /// Writes one line; `fill` adds the fields after the time `ts`. Never waits for the sink.
-    pub fn write(&self, fill: impl FnOnce(&mut Line)) {
+    /// Records a request, if it is one to be recorded. Never waits for the sink.
+    pub fn record(&self, entry: &Entry<'_>) {
         let Some(shared) = &self.shared else {
             return;
         };
-        // Taken and put back rather than borrowed, so that a `fill` that logs is harmless.
-        let mut line = Line::begin(SPARE.take(), SystemTime::now());
-        fill(&mut line);
-        let bytes = line.end();
-        if !shared.queue.push(&bytes) {
-            shared.dropped.inc();
+        let now = SystemTime::now();
+        let keys = shared.keys.pair(now);
+        let whole = entry.detail != Detail::Sampled;
+        if !whole && !is_sampled(shared.sample, entry.req_id, &keys) {
+            return;
         }
-        SPARE.set(bytes);
+        let mut line = Line::begin(SPARE.take(), now);
+        entry.write(&mut line, &shared.about, &keys, if whole { "1" } else { &shared.rate });
+        let is_clear = entry.detail == Detail::Clear;
+        if is_clear && shared.inline {
+            entry.write_clear(&mut line);
+        }
+        let mark = line.mark();
+        shared.push(&shared.records, line.closed());
+        if let Some(clear) = shared.clear.as_ref().filter(|_| is_clear) {
+            line.cut(mark);
+            entry.write_clear(&mut line);
+            shared.push(clear, line.closed());
+        }
+        SPARE.set(line.into_spare());
+    }
+
+    /// Writes one line; `fill` adds the fields after the time `ts`.
+    #[cfg(test)]
+    fn write(&self, fill: impl FnOnce(&mut Line)) {
+        if let Some(shared) = &self.shared {
+            let mut line = Line::begin(SPARE.take(), SystemTime::now());
+            fill(&mut line);
+            shared.push(&shared.records, line.closed());
+            SPARE.set(line.into_spare());
+        }
     }
 
     /// Has the file opened anew, for who has moved it away; called on SIGHUP.
     pub fn reopen(&self) {
-        if let Some(shared) = &self.shared {
-            shared.queue.reopen();
+        for lane in self.lanes() {
+            lane.queue.reopen();
         }
     }
 
@@ -198,7 +175,7 @@ impl AccessLog {
     /// It blocks the thread.
     #[must_use]
     pub fn flush(&self, deadline: Duration) -> bool {
-        self.shared.as_ref().is_none_or(|shared| shared.queue.flush(deadline))
+        self.lanes().all(|lane| lane.queue.flush(deadline))
     }
 
     /// Takes no more lines, writes out those that wait and ends the writer; false when `deadline`
@@ -208,9 +185,71 @@ impl AccessLog {
     pub fn close(&self, deadline: Duration) -> bool {
         self.shared.as_ref().is_none_or(|shared| shared.close(deadline))
     }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.shared.iter().flat_map(|shared| shared.lanes())
+    }
+}
+
+/// What all records of a process say, as fields of JSON behind a comma.
+fn about(config: &Config, process: Process) -> String {
+    let name = if config.name.is_empty() { process.text() } else { &config.name };
+    let commit = build_info::commit();
+    let commit = commit.get(..12).unwrap_or(commit);
+    // None of these has anything to escape: see `Config::check`.
+    format!(
+        ",\"v\":{VERSION},\"env\":\"{}\",\"role\":\"{}\",\"node\":\"{name}\",\"build\":\"{}-{commit}\"",
+        config.env,
+        process.text(),
+        build_info::version(),
+    )
+}
+
+/// Whether the request of this id is in the sample: the same wherever share and key are.
+fn is_sampled(share: f64, req_id: &str, keys: &Pair) -> bool {
+    if share >= 1.0 {
+        return true;
+    }
+    let hash = blake3::keyed_hash(&keys.sample, req_id.as_bytes());
+    let place = u32::from_be_bytes(hash.as_bytes()[..4].try_into().expect("four bytes"));
+    f64::from(place) < share * (f64::from(u32::MAX) + 1.0)
 }
 
 impl Shared {
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        std::iter::once(&self.records).chain(&self.clear)
+    }
+
+    fn push(&self, lane: &Lane, line: &[u8]) {
+        if !lane.queue.push(line) {
+            self.dropped.inc();
+        }
+    }
+
+    fn close(&self, deadline: Duration) -> bool {
+        // Each has its own time, and none is left out because another was late.
+        let closed: Vec<bool> = self.lanes().map(|lane| lane.close(deadline)).collect();
+        closed.iter().all(|closed| *closed)
+    }
+}
+
+impl Lane {
+    fn start(
+        config: &Config,
+        sink: Sink,
+        metrics: &Metrics,
+        keys: &Arc<Keys>,
+    ) -> Result<Self, AccessError> {
+        let bytes_max = usize::try_from(config.queue_max.as_u64()).unwrap_or(usize::MAX);
+        let queue = Arc::new(Queue::new(bytes_max));
+        let (metrics, keys) = (metrics.clone(), Arc::clone(keys));
+        let flush = config.flush_every;
+        let work = writer::Writer::new(Arc::clone(&queue), sink, flush, metrics, keys);
+        let thread = std::thread::Builder::new().name("access log".to_owned());
+        let writer = thread.spawn(move || work.run()).map_err(AccessError::Start)?;
+        Ok(Self { queue, writer: Mutex::new(Some(writer)) })
+    }
+
     fn close(&self, deadline: Duration) -> bool {
         if !self.queue.close(deadline) {
             return false;
@@ -234,5 +273,7 @@ impl fmt::Debug for AccessLog {
     }
 }
 
+#[cfg(test)]
+mod privacy_tests;
 #[cfg(test)]
 mod tests;

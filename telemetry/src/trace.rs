@@ -138,6 +138,11 @@ impl TraceContext {
         format!("{:032x}", self.trace_id)
     }
 
+    /// The trace's id.
+    pub(crate) fn bits(self) -> u128 {
+        self.trace_id
+    }
+
     /// The span's id, 16 hexadecimal digits.
     #[must_use]
     pub fn span_id(self) -> String {

@@ -24,6 +24,8 @@ pub(super) struct Landed {
     pub(super) block: Block,
     pub(super) source: Source,
     pub(super) node: u8,
+    /// How many attempts it took.
+    pub(super) tried: u8,
 }
 
 type Outcome = Option<Result<Landed, FetchError>>;
@@ -174,7 +176,7 @@ mod tests {
         let mut tickets: Vec<_> = (0..100)
             .map(|_| flights.join(key(&block), |end| assert!(landing.replace(end).is_none())))
             .collect();
-        let landed = Landed { block: block.clone(), source: Source::Pool, node: 0 };
+        let landed = Landed { block: block.clone(), source: Source::Pool, node: 0, tried: 1 };
         landing.expect("a fetch began").land(Ok(landed));
         for ticket in &mut tickets {
             let landed = ticket.landed().await.expect("landed").expect("a block");

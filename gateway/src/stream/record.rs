@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use ipfs::Cid;
-use telemetry::access::AccessLog;
+use telemetry::access::{self, AccessLog, Counts, Entry, Root};
 use telemetry::metrics::Label;
 use telemetry::trace::TraceContext;
 use tracing::warn;
@@ -56,7 +57,7 @@ pub(crate) struct Record {
     /// As above.
     pub(crate) form: Form,
     /// The form of the answer, for the log.
-    pub(crate) format: &'static str,
+    pub(crate) format: Option<&'static str>,
     /// The client's address, behind the proxies that are believed.
     pub(crate) client: IpAddr,
     /// Whether a name was asked for.
@@ -65,6 +66,13 @@ pub(crate) struct Record {
     pub(crate) root: Option<Cid>,
     /// Where its blocks came from.
     pub(crate) provenance: Arc<Provenance>,
+    /// The list and line that deny what was asked for.
+    pub(crate) denied: Option<(Arc<str>, u64)>,
+    /// How many providers a search that failed had found.
+    pub(crate) providers: Option<u64>,
+    agent: &'static str,
+    referrer: Option<HeaderValue>,
+    range: bool,
     /// Leave to be served, given back when the request is over.
     pub(crate) permit: Option<Permit>,
     status: u16,
@@ -75,22 +83,27 @@ pub(crate) struct Record {
 
 impl Record {
     /// A request that begins. Until it is answered, its end means that the client left.
-    pub(crate) fn begin(recorder: &Arc<Recorder>, asker: Asker, method: Method, uri: Uri) -> Self {
+    pub(crate) fn begin(recorder: &Arc<Recorder>, asker: Asker, parts: &Parts) -> Self {
         recorder.metrics.in_flight.at(Traffic::Gateway).inc();
         Self {
             recorder: Arc::clone(recorder),
             client: asker.activity.client().ip(),
             is_named: false,
             asker,
-            method,
-            uri,
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            agent: access::agent_class(&parts.headers),
+            referrer: parts.headers.get(header::REFERER).cloned(),
+            range: parts.headers.contains_key(header::RANGE),
             began: Instant::now(),
             first_byte: None,
             traffic: Traffic::Gateway,
             form: Form::Own,
-            format: "-",
+            format: None,
             root: None,
             provenance: Arc::default(),
+            denied: None,
+            providers: None,
             permit: None,
             status: 499,
             outcome: Outcome::ClientAbort,
@@ -136,7 +149,6 @@ impl Record {
         self.outcome = if denied { Outcome::Blocked } else { Outcome::Truncated };
         warn!(
             request_id = self.asker.request_id.to_str().unwrap_or("-"),
-            path = self.uri.path(),
             bytes = self.bytes,
             %error,
             "answer was cut"
@@ -149,33 +161,40 @@ impl Record {
     }
 
     fn write(&self, total: Duration) {
-        let namespace = match (self.is_named, self.root) {
-            (true, _) => "ipns",
-            (false, Some(_)) => "ipfs",
-            (false, None) => "-",
+        let ns = match (self.is_named, self.root) {
+            (true, _) => Some("ipns"),
+            (false, Some(_)) => Some("ipfs"),
+            (false, None) => None,
         };
-        self.recorder.access.write(|line| {
-            line.str("req_id", self.asker.request_id.to_str().unwrap_or("-"));
-            line.str("trace_id", &self.asker.trace.trace_id());
-            line.show("client", &self.client);
-            line.str("method", self.method.as_str());
-            line.str("path", self.uri.path());
-            line.str("ns", namespace);
-            if let Some(root) = &self.root {
-                line.show("root_cid", root);
-            }
-            line.str("format", self.format);
-            line.u64("status", u64::from(self.status));
-            line.str("outcome", self.outcome.text());
-            line.str("cache", self.provenance.source().text());
-            line.str("traffic", self.traffic.text());
-            line.str("form", self.form.text());
-            line.millis("ttfb_ms", self.first_byte.unwrap_or(total));
-            line.millis("total_ms", total);
-            line.u64("bytes", self.bytes);
-            if let Some(node) = self.provenance.node() {
-                line.u64("node", u64::from(node));
-            }
+        let root = self.root.as_ref().map(|cid| Root {
+            digest: cid.multihash().digest(),
+            codec: cid.codec().word(),
+            text: cid,
+        });
+        self.recorder.access.record(&Entry {
+            detail: self.outcome.detail(),
+            req_id: self.asker.request_id.to_str().unwrap_or("-"),
+            trace: self.asker.trace,
+            traffic: Some(self.traffic.text()),
+            form: self.form.text(),
+            method: &self.method,
+            ns,
+            root,
+            format: self.format,
+            path: self.uri.path(),
+            range: self.range,
+            status: self.status,
+            outcome: self.outcome.text(),
+            cache: self.provenance.source().text(),
+            first_byte: self.first_byte.unwrap_or(total),
+            total,
+            bytes: self.bytes,
+            counts: Counts { providers: self.providers, ..self.provenance.counts() },
+            truncated: self.outcome == Outcome::Truncated,
+            blocked_by: self.denied.as_ref().map(|(list, line)| (&**list, *line)),
+            agent: self.agent,
+            client: self.client,
+            referrer: self.referrer.as_ref(),
         });
     }
 }

@@ -72,12 +72,20 @@ impl Gateway {
 
     /// As [`Gateway::start`], for configurations that may be refused.
     pub(crate) async fn try_start(config: Config) -> Result<Self, ServerError> {
+        Self::try_start_logged(config, AccessLog::off()).await
+    }
+
+    /// As [`Gateway::try_start`], with an access log.
+    pub(crate) async fn try_start_logged(
+        config: Config,
+        access: AccessLog,
+    ) -> Result<Self, ServerError> {
         let (tasks, registry) = (Tasks::new(), Registry::new());
         let around = Surroundings {
             tasks: tasks.clone(),
             drain: Drain::new(),
             registry: registry.clone(),
-            access: AccessLog::off(),
+            access,
         };
         let server = Server::start(config, around).await?;
         let client = Client::builder(TokioExecutor::new()).build_http();

@@ -4,6 +4,7 @@
 //! byte of the answer, or earlier, with the request or with its body. What ends early was left by the
 //! client or cut by us, and counts as that whatever the status was.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,11 +12,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
+use ipfs::Cid;
+use ipfs::ipns::Name;
 use ipfs::trustless::{Phase, RETRIEVAL_HEADER, Retrieval};
 use parking_lot::Mutex;
+use telemetry::access::{self, Counts, Entry, Root};
 use telemetry::metrics::{Counter, Family, Gauge, Histogram, Label, Registry};
 use telemetry::trace::{RequestId, TraceContext};
 use tracing::field::Empty;
@@ -71,7 +75,10 @@ pub(super) struct Facts {
     form: Form,
     cache: Cache,
     blocks: u64,
-    root: Option<String>,
+    root: Option<Cid>,
+    /// The name, when the record of one is asked for.
+    name: Option<Name>,
+    providers: Option<u64>,
 }
 
 /// The same, shared with the body of the answer.
@@ -121,8 +128,7 @@ impl Account {
         let span = debug_span!(
             "request",
             otel.kind = "server",
-            http.request.method = request.method().as_str(),
-            url.path = request.uri().path(),
+            http.request.method = access::method_word(request.method()),
             request_id = request_id.as_str(),
             http.response.status_code = Empty,
             outcome = Empty,
@@ -144,6 +150,8 @@ impl Account {
                 cache: Cache::None,
                 blocks: 0,
                 root: None,
+                name: None,
+                providers: None,
             })),
             end: End { status: 499, outcome: Outcome::ClientAbort, first_byte: None, bytes: 0 },
             _alive: serve.drain.in_flight(),
@@ -171,20 +179,22 @@ impl Account {
     }
 
     /// Notes what is asked for.
-    pub(super) fn asked(&self, question: &Question) {
+    /// Gateways ask for blocks: the root that they want them for joins their records with ours.
+    pub(super) fn asked(&self, question: &Question, root: Option<Cid>) {
         let mut facts = self.facts.lock();
         facts.form = match question.proof {
             Proof::Raw => Form::Raw,
             Proof::Car(_) => Form::Car,
         };
-        facts.root = Some(question.path.root.to_string());
+        facts.root = root.or(Some(question.path.root));
     }
 
     /// Notes that the record of a name is asked for, which is then logged in its one spelling.
     pub(super) fn asked_name(&self, question: &NameQuestion) {
         let mut facts = self.facts.lock();
         facts.form = Form::IpnsRecord;
-        facts.root = Some(question.name.to_string());
+        facts.root = Some(question.name.cid());
+        facts.name = Some(question.name);
     }
 
     /// Notes that the record is there; none comes from elsewhere.
@@ -227,7 +237,10 @@ impl Account {
         let (mut head, body) = response.into_parts();
         head.headers.insert(RequestId::HEADER, self.request_id.header_value());
         let first_byte = self.elapsed();
-        let facts = self.facts.lock();
+        let state = head.headers.get(RETRIEVAL_HEADER).filter(|_| head.status.is_server_error());
+        let state = state.and_then(|state| Retrieval::parse(state.to_str().ok()?));
+        let mut facts = self.facts.lock();
+        facts.providers = state.map(|state| u64::from(state.providers));
         let metric = self.serve.metrics.first_byte.at((facts.form, facts.cache));
         metric.observe_duration(first_byte);
         drop(facts);
@@ -236,6 +249,47 @@ impl Account {
         let body = if is_head { Body::default() } else { body };
         let counted = Counted { body, account: self, outcome };
         Response::from_parts(head, counted.boxed_unsync())
+    }
+}
+
+impl Account {
+    fn record(&self, facts: &Facts, total: Duration) {
+        let end = &self.end;
+        let ns = facts.root.map(|_| if facts.name.is_some() { "ipns" } else { "ipfs" });
+        let root = facts.root.as_ref().map(|cid| {
+            let name = facts.name.as_ref().map(|name| name as &dyn fmt::Display);
+            let (digest, codec) = (cid.multihash().digest(), cid.codec().word());
+            Root { digest, codec, text: name.unwrap_or(cid) }
+        });
+        self.serve.log.record(&Entry {
+            detail: end.outcome.detail(),
+            req_id: self.request_id(),
+            trace: self.trace,
+            traffic: None,
+            form: facts.form.text(),
+            method: &self.method,
+            ns,
+            root,
+            format: Some(facts.form.text()),
+            path: &self.path,
+            range: self.headers.contains_key(header::RANGE),
+            status: end.status,
+            outcome: end.outcome.text(),
+            cache: facts.cache.text(),
+            first_byte: end.first_byte.unwrap_or(total),
+            total,
+            bytes: end.bytes,
+            counts: Counts {
+                blocks: facts.blocks,
+                providers: facts.providers,
+                ..Counts::default()
+            },
+            truncated: end.outcome == Outcome::Truncated,
+            blocked_by: None,
+            agent: access::agent_class(&self.headers),
+            client: self.client.ip(),
+            referrer: None,
+        });
     }
 }
 
@@ -249,23 +303,7 @@ impl Drop for Account {
         self.span.record("http.response.status_code", end.status);
         self.span.record("outcome", end.outcome.text());
         self.span.record("cache", facts.cache.text());
-        self.serve.log.write(|line| {
-            line.str("role", "node")
-                .str("req_id", self.request_id())
-                .str("trace_id", &self.trace.trace_id())
-                .str("method", self.method.as_str())
-                .str("path", &self.path)
-                .opt("root_cid", facts.root.as_deref())
-                .str("format", facts.form.text())
-                .u64("status", u64::from(end.status))
-                .str("outcome", end.outcome.text())
-                .str("cache", facts.cache.text())
-                .millis("ttfb_ms", end.first_byte.unwrap_or(total))
-                .millis("total_ms", total)
-                .u64("bytes", end.bytes)
-                .u64("blocks", facts.blocks)
-                .show("client", &self.client.ip());
-        });
+        self.record(&facts, total);
     }
 }
 

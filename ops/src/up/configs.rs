@@ -142,13 +142,10 @@ hosts:
 upstream:
   # The nodes that blocks come from; every byte of them is verified.
   nodes:
-{nodes}access:
-  to: file
-  path: {log}
-",
+{nodes}{access}",
             host = quoted(self.site_host),
             root = quoted(&format!("/ipfs/{}", self.site_root)),
-            log = quoted_path(&self.access_log),
+            access = access(&self.access_log),
         )
     }
 }
@@ -200,15 +197,31 @@ swarm:
   # Peers that this node stays connected to.
   peering:{peers}  # How far it dials: loopback or any.
   reach: {reach}
+{access}",
+            folder = quoted_path(&self.folder),
+            blocks = quoted_path(&self.folder.join("blocks")),
+            access = access(&self.access_log),
+        )
+    }
+}
+
+/// The section of the access log: the processes of a fleet share a key, so that their records join.
+fn access(log: &Path) -> String {
+    let name = log.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "\
 access:
   to: file
   path: {log}
+  # What records call this process.
+  name: {name}
+  # The key of their hashes; it is another one every day, and that of the day before is gone.
+  key_file: {key}
 ",
-            folder = quoted_path(&self.folder),
-            blocks = quoted_path(&self.folder.join("blocks")),
-            log = quoted_path(&self.access_log),
-        )
-    }
+        log = quoted_path(log),
+        name = name.trim_end_matches(".access.log"),
+        key = quoted_path(&log.with_file_name("access.key")),
+    )
 }
 
 /// Text as YAML reads it back unchanged: JSON's quotes are YAML's.
@@ -260,6 +273,8 @@ mod tests {
         assert_eq!(file["server"]["listen"], "127.0.0.1:8080");
         assert_eq!(file["upstream"]["nodes"][1]["url"], "http://127.0.0.1:8181");
         assert_eq!(file["hosts"]["table"][1]["root"], "/ipfs/bafyroot");
+        assert_eq!(file["access"]["name"], "gateway-0");
+        assert_eq!(file["access"]["key_file"], "/data/logs/access.key");
         let file: Value = serde_yaml::from_str(&node(&[])).expect("it is YAML");
         assert_eq!(file["dir"], "/da ta/\"node\"-0");
         assert_eq!(file["swarm"]["peering"], Value::Sequence(Vec::new()));

@@ -13,7 +13,7 @@ const VALUE_BYTES_MAX: usize = 4096;
 
 /// A line that is being made.
 #[derive(Debug)]
-pub struct Line {
+pub(super) struct Line {
     bytes: Vec<u8>,
 }
 
@@ -26,13 +26,8 @@ impl Line {
         Self { bytes }
     }
 
-    pub(super) fn end(mut self) -> Vec<u8> {
-        self.bytes.extend_from_slice(b"}\n");
-        self.bytes
-    }
-
     /// Adds a text.
-    pub fn str(&mut self, name: &'static str, value: &str) -> &mut Self {
+    pub(super) fn str(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
         self.bytes.push(b'"');
         if value.len() <= VALUE_BYTES_MAX {
@@ -45,14 +40,8 @@ impl Line {
         self
     }
 
-    /// Adds a text from bytes that need not be UTF-8; other bytes become U+FFFD.
-    pub fn bytes(&mut self, name: &'static str, value: &[u8]) -> &mut Self {
-        let value = &value[..value.len().min(VALUE_BYTES_MAX + 1)];
-        self.str(name, &String::from_utf8_lossy(value))
-    }
-
     /// Adds a text when there is one, else nothing.
-    pub fn opt(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
+    pub(super) fn opt(&mut self, name: &'static str, value: Option<&str>) -> &mut Self {
         match value {
             Some(value) => self.str(name, value),
             None => self,
@@ -60,33 +49,26 @@ impl Line {
     }
 
     /// Adds anything that can be shown as text.
-    pub fn show(&mut self, name: &'static str, value: &dyn std::fmt::Display) -> &mut Self {
+    pub(super) fn show(&mut self, name: &'static str, value: &dyn std::fmt::Display) -> &mut Self {
         self.str(name, &value.to_string())
     }
 
     /// Adds a whole number.
-    pub fn u64(&mut self, name: &'static str, value: u64) -> &mut Self {
-        self.name(name);
-        self.bytes.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        self
-    }
-
-    /// Adds a whole number that may be negative.
-    pub fn i64(&mut self, name: &'static str, value: i64) -> &mut Self {
+    pub(super) fn u64(&mut self, name: &'static str, value: u64) -> &mut Self {
         self.name(name);
         self.bytes.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         self
     }
 
     /// Adds true or false.
-    pub fn bool(&mut self, name: &'static str, value: bool) -> &mut Self {
+    pub(super) fn bool(&mut self, name: &'static str, value: bool) -> &mut Self {
         self.name(name);
         self.bytes.extend_from_slice(if value { b"true" } else { b"false" });
         self
     }
 
     /// Adds a duration in milliseconds, to the microsecond: `"total_ms":12.345`.
-    pub fn millis(&mut self, name: &'static str, value: Duration) -> &mut Self {
+    pub(super) fn millis(&mut self, name: &'static str, value: Duration) -> &mut Self {
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
         self.u64(name, micros / 1000);
         let rest = micros % 1000;
@@ -96,6 +78,73 @@ impl Line {
             self.bytes.push(b'0' + digit);
         }
         self
+    }
+
+    /// Adds fields that were made before, with the comma in front of them.
+    pub(super) fn raw(&mut self, fields: &str) -> &mut Self {
+        self.bytes.extend_from_slice(fields.as_bytes());
+        self
+    }
+
+    /// Adds a number that is text already.
+    pub(super) fn number(&mut self, name: &'static str, number: &str) -> &mut Self {
+        self.name(name);
+        self.raw(number)
+    }
+
+    /// Adds a text and a number, `text:7`.
+    pub(super) fn numbered(&mut self, name: &'static str, text: &str, number: u64) -> &mut Self {
+        self.str(name, text);
+        self.bytes.pop();
+        self.bytes.push(b':');
+        self.bytes.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// Adds 128 bits as 32 hexadecimal digits.
+    pub(super) fn hex128(&mut self, name: &'static str, bits: u128) -> &mut Self {
+        self.name(name);
+        self.hex(&bits.to_be_bytes())
+    }
+
+    /// Adds the keyed hash of bytes: 16 hexadecimal digits, which differ by the field too.
+    pub(super) fn hash(&mut self, name: &'static str, key: &[u8; 32], bytes: &[u8]) -> &mut Self {
+        self.name(name);
+        let mut hasher = blake3::Hasher::new_keyed(key);
+        hasher.update(name.as_bytes()).update(b"\0").update(bytes);
+        self.hex(&hasher.finalize().as_bytes()[..8])
+    }
+
+    fn hex(&mut self, bytes: &[u8]) -> &mut Self {
+        self.bytes.push(b'"');
+        for byte in bytes {
+            self.bytes.push(HEX[usize::from(byte >> 4)]);
+            self.bytes.push(HEX[usize::from(byte & 15)]);
+        }
+        self.bytes.push(b'"');
+        self
+    }
+
+    /// How long it is, to come back to with [`Line::cut`].
+    pub(super) fn mark(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Closes it and gives the whole line, which can be gone on with after [`Line::cut`].
+    pub(super) fn closed(&mut self) -> &[u8] {
+        self.bytes.extend_from_slice(b"}\n");
+        &self.bytes
+    }
+
+    /// Takes back what came after a mark.
+    pub(super) fn cut(&mut self, mark: usize) {
+        self.bytes.truncate(mark);
+    }
+
+    /// Its memory, for another line.
+    pub(super) fn into_spare(self) -> Vec<u8> {
+        self.bytes
     }
 
     fn name(&mut self, name: &'static str) {

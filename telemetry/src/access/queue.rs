@@ -105,16 +105,19 @@ impl Queue {
         true
     }
 
-    /// Waits for work: at most `gather` from the first line on, for more to come. `spare` becomes
-    /// the buffer that fills.
-    pub(super) fn take(&self, gather: Duration, mut spare: Vec<u8>) -> Work {
+    /// Waits for work: at most `idle` for any, and at most `gather` from the first line on, for more
+    /// to come. `spare` becomes the buffer that fills.
+    pub(super) fn take(&self, gather: Duration, idle: Duration, mut spare: Vec<u8>) -> Work {
         spare.clear();
         let mut state = self.state.lock();
+        let until = Instant::now() + idle;
         while state.filling.is_empty() && !state.urgent() {
-            self.work.wait(&mut state);
+            if self.work.wait_until(&mut state, until).timed_out() {
+                break;
+            }
         }
         let until = Instant::now() + gather;
-        while !state.urgent() {
+        while !state.urgent() && !state.filling.is_empty() {
             if self.work.wait_until(&mut state, until).timed_out() {
                 break;
             }

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const DAY: u64 = 86_400;
+/// Seconds of a day.
+pub(super) const DAY: u64 = 86_400;
 
 /// Appends the time in UTC to the millisecond; times before 1970 count as 1970.
 pub(super) fn append(out: &mut Vec<u8>, time: SystemTime) {

@@ -4,14 +4,18 @@
 //! loses its lines, is counted, and is told in the log once until writing works again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Metrics;
+use super::keys::Keys;
 use super::queue::Queue;
 use super::sink::Sink;
 
 /// Memory kept between writes; a larger buffer from a burst is given back.
 const KEPT_BYTES: usize = 1024 * 1024;
+
+/// Longest time without a look at what is due: files of a day that is over, and its key.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// The writer's side of the log.
 pub(super) struct Writer {
@@ -19,12 +23,19 @@ pub(super) struct Writer {
     sink: Sink,
     gather: Duration,
     metrics: Metrics,
+    keys: Arc<Keys>,
     failing: bool,
 }
 
 impl Writer {
-    pub(super) fn new(queue: Arc<Queue>, sink: Sink, gather: Duration, metrics: Metrics) -> Self {
-        Self { queue, sink, gather, metrics, failing: false }
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        sink: Sink,
+        gather: Duration,
+        metrics: Metrics,
+        keys: Arc<Keys>,
+    ) -> Self {
+        Self { queue, sink, gather, metrics, keys, failing: false }
     }
 
     /// Writes until the queue is closed and empty.
@@ -33,12 +44,16 @@ impl Writer {
         let ended = Ended(Arc::clone(&self.queue));
         let mut spare = Vec::new();
         loop {
-            let mut work = self.queue.take(self.gather, spare);
+            let mut work = self.queue.take(self.gather, TIDY_EVERY, spare);
             if work.reopen {
                 let reopened = self.sink.reopen();
                 self.note(reopened.err());
             }
-            self.write(&work.bytes, work.lines);
+            let now = SystemTime::now();
+            self.write(&work.bytes, work.lines, now);
+            self.keys.roll(now);
+            let tidied = self.sink.tidy(now);
+            self.note(tidied.err());
             self.queue.done(work.lines);
             if work.last {
                 break;
@@ -50,11 +65,11 @@ impl Writer {
         drop(ended);
     }
 
-    fn write(&mut self, bytes: &[u8], lines: u64) {
+    fn write(&mut self, bytes: &[u8], lines: u64, now: SystemTime) {
         if bytes.is_empty() {
             return;
         }
-        match self.sink.write(bytes) {
+        match self.sink.write(bytes, now) {
             Ok(()) => {
                 self.metrics.written.inc_by(lines);
                 self.failing = false;
@@ -64,8 +79,6 @@ impl Writer {
                 self.note(Some(error));
             }
         }
-        let rotated = self.sink.rotate_if_due();
-        self.note(rotated.err());
     }
 
     fn note(&mut self, error: Option<std::io::Error>) {
