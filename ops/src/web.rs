@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -55,8 +55,6 @@ pub(crate) enum WebError {
 pub(crate) struct Page {
     /// The status.
     pub(crate) status: StatusCode,
-    /// The headers.
-    pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
 }
@@ -139,7 +137,7 @@ impl Web {
                 whole.extend_from_slice(&data);
             }
         }
-        Ok(Page { status: head.status, headers: head.headers, body: whole.freeze() })
+        Ok(Page { status: head.status, body: whole.freeze() })
     }
 }
 

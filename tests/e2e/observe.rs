@@ -82,7 +82,8 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
     });
     assert_rules_are_well(prometheus);
 
-    let (began, site) = (Instant::now(), format!("/ipfs/{}/", up.said["site"]["root"].as_str().expect("text")));
+    let (began, site) =
+        (Instant::now(), format!("/ipfs/{}/", up.said["site"]["root"].as_str().expect("text")));
     while began.elapsed() < QUIET {
         assert_eq!(get(gateway, &site).expect("it answers").status(), 200);
         sleep(Duration::from_millis(20));
@@ -134,9 +135,10 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
 fn assert_rules_are_well(prometheus: SocketAddr) {
     let rules = wait("rules are evaluated", PATIENCE, || {
         let groups = said(prometheus, "/api/v1/rules")["data"]["groups"].take();
-        let rules = groups.as_array()?.iter().flat_map(|group| {
-            group["rules"].as_array().cloned().unwrap_or_default()
-        });
+        let rules = groups
+            .as_array()?
+            .iter()
+            .flat_map(|group| group["rules"].as_array().cloned().unwrap_or_default());
         let rules: Vec<Value> = rules.collect();
         let is_done = rules.len() > 20 && rules.iter().all(|rule| rule["health"] != "unknown");
         is_done.then_some(rules)

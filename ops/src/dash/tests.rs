@@ -1,3 +1,5 @@
+//! What lies in `dashboards/` is what is generated, and cites only what is declared.
+
 use std::collections::BTreeSet;
 use std::fs;
 

@@ -64,12 +64,15 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// A record that is kept: its time, its segment, and its line.
+type Kept = (Vec<u8>, usize, Vec<u8>);
+
 /// Keeps the youngest records of those that it sees.
 struct Youngest<'a> {
     segments: &'a [Segment],
     limit: usize,
     weight: Weight,
-    kept: BinaryHeap<Reverse<(Vec<u8>, usize, Vec<u8>)>>,
+    kept: BinaryHeap<Reverse<Kept>>,
     count: Count,
 }
 
@@ -139,9 +142,11 @@ pub(crate) fn line_text(env: &str, line: &str) -> String {
     let mut text = format!("{} {env}", record["ts"].as_str().unwrap_or("-"));
     for name in SHOWN {
         let value = match &record[name] {
-            serde_json::Value::Null => continue,
-            serde_json::Value::String(text) => text.escape_debug().to_string(),
-            other => other.to_string(),
+            value if value.is_null() => continue,
+            value => match value.as_str() {
+                Some(text) => text.escape_debug().to_string(),
+                None => value.to_string(),
+            },
         };
         let bare = matches!(name, "role" | "node" | "status" | "outcome");
         let shown = if bare { value } else { format!("{name}={value}") };

@@ -114,12 +114,10 @@ async fn accept(listener: TcpListener, server: Arc<Server>) -> Result<(), LogsEr
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let slot = Arc::clone(&slots).acquire_owned().await.expect("never closed");
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+        let Ok((stream, peer)) = listener.accept().await else {
+            // Out of descriptors, most likely; some come back.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
         };
         let answering = Arc::clone(&server);
         server.tasks.background("logs connection", async move {

@@ -1,3 +1,5 @@
+//! Who is on call at which instant, whatever clocks do, and what is wrong with a rota.
+
 use std::path::Path;
 use std::process::Command;
 

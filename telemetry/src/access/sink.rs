@@ -251,7 +251,7 @@ fn sealed(log: &Path, name: &str) -> Option<Seal> {
         Event::Sealed(seal) if seal.segment == name => Some(seal),
         Event::Sealed(_) | Event::Deleted(_) => None,
     })
-    .last()
+    .next_back()
 }
 
 fn time_text(now: SystemTime) -> String {

@@ -1,3 +1,5 @@
+//! Each rule for expressions is broken by its own fault, and by nothing that is well.
+
 use super::*;
 use crate::dash::played;
 

@@ -1,3 +1,5 @@
+//! Panels against a real Prometheus: what has data passes, and each lack is told.
+
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,3 +1,5 @@
+//! The public page: only what may be public, and how old it is.
+
 use super::*;
 
 fn dictionary() -> Dictionary {

@@ -1,3 +1,5 @@
+//! Each rule of the linter is broken by its own fault, in panels of every kind.
+
 use serde_json::{Value, json};
 
 use super::*;

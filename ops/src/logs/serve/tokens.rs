@@ -30,7 +30,7 @@ impl Tokens {
             }
             let mut words = line.split_whitespace();
             let name = words.next().filter(|name| is_name(name));
-            let hash = words.next().and_then(|hash| unhex(hash));
+            let hash = words.next().and_then(unhex);
             match (name, hash, words.next()) {
                 (Some(name), Some(hash), None) => people.push((name.to_owned(), hash)),
                 _ => {

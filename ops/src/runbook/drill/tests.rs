@@ -1,3 +1,5 @@
+//! A drill against a played Prometheus: the alert, the cause, and the fault taken back.
+
 use std::path::Path;
 
 use http::Response;

@@ -6,6 +6,9 @@ use crate::findings::Finding;
 use crate::runbook::names::Names;
 use crate::runbook::page::{Page, Placed};
 
+/// How names of our metrics begin.
+const OURS: &str = "bifrost_";
+
 /// Metrics that are not of our processes: Prometheus's own, and what this program prints.
 const OTHERS: [&str; 5] = ["up", "scrape_", "ALERTS", "slo:", "bifrost_rota_on_call"];
 /// Endings of files, which look like keys.
@@ -50,7 +53,7 @@ pub(super) fn metrics(page: &Page, names: &Names, findings: &mut Vec<Finding>) {
     for placed in code(page) {
         let is_name = |one: char| one.is_ascii_alphanumeric() || one == '_' || one == ':';
         let words = placed.text.split(|one: char| !is_name(one));
-        for word in words.filter(|word| word.starts_with("bifrost_") && !word.ends_with('_')) {
+        for word in words.filter(|word| word.starts_with(OURS) && !word.ends_with('_')) {
             check(placed.line, word);
         }
     }
@@ -59,7 +62,7 @@ pub(super) fn metrics(page: &Page, names: &Names, findings: &mut Vec<Finding>) {
         if let Ok(expression) = parser::parse(&block.text) {
             selectors(&expression, &mut selected);
         }
-        for name in selected.iter().filter(|name| !name.starts_with("bifrost_")) {
+        for name in selected.iter().filter(|name| !name.starts_with(OURS)) {
             check(block.line, name);
         }
     }

@@ -1,3 +1,5 @@
+//! What is wrong with objectives is said with file and line.
+
 use super::super::generate;
 use super::super::promtool::ours;
 use super::*;

@@ -1,3 +1,5 @@
+//! What is generated is the same bytes each time, and drift is found.
+
 use super::super::promtool::{folder, ours};
 use super::*;
 

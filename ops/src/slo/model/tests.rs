@@ -1,3 +1,5 @@
+//! Objectives as they are written, and each way in which they are refused.
+
 use super::*;
 
 const GOOD: &str = r#"version: prometheus/v1

@@ -1,3 +1,5 @@
+//! Rules by their expressions: windows, factors, guards and exact decimals.
+
 use std::path::Path;
 
 use super::super::model::{Service, read};
