@@ -84,6 +84,8 @@ pub(crate) struct Observers {
     pub(crate) prometheus: String,
     /// Alertmanager.
     pub(crate) alertmanager: String,
+    /// The probe.
+    pub(crate) probe: String,
 }
 
 /// A running fleet.

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 
-mod alertmanager;
+pub(crate) mod alertmanager;
 mod check;
 mod file;
 mod ics;

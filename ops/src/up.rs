@@ -60,7 +60,8 @@ enum Ports {
   bifrost up --observe                    with Prometheus and Alertmanager of this system
 
 Ports follow from --base-port P: gateway P, its admin P+1000, node i P+100+i, its admin P+1100+i,
-its peers P-3900+i, Prometheus P+1050, Alertmanager P+1051. Configs are written to the data folder; one that you edit is kept. Ctrl-C
+its peers P-3900+i, Prometheus P+1050, Alertmanager P+1051,
+the probe P+1052. Configs are written to the data folder; one that you edit is kept. Ctrl-C
 drains gateways, then nodes; a second Ctrl-C stops everything at once.")]
 pub(crate) struct UpArgs {
     /// Folder for configs, content and logs.
@@ -78,7 +79,7 @@ pub(crate) struct UpArgs {
     /// Make no connection beyond this machine.
     #[arg(long)]
     offline: bool,
-    /// Also start this system's Prometheus and Alertmanager, with the rules of this build.
+    /// Also start this system's Prometheus and Alertmanager with the rules of this build, and a probe.
     #[arg(long)]
     observe: bool,
     /// Time between two scrapes and between two evaluations of rules, in seconds.

@@ -78,7 +78,7 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
     let gateway = up.address("gateways", 0, "url");
 
     wait("every process is scraped", PATIENCE, || {
-        (query(prometheus, "up{job=~\"gateway|node\"} == 1").len() == 3).then_some(())
+        (query(prometheus, "up == 1").len() == 4).then_some(())
     });
     assert_rules_are_well(prometheus);
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the tests need and the machine lacks: a C compiler, npm, Chromium, Prometheus and
-# Alertmanager from Debian, and the pinned npm packages (Helia, Playwright, Node itself) into the cache
-# folder, never into the checkout.
+# Alertmanager from Debian; the pinned npm packages (Helia, Playwright, Node itself) and, with Go, Sloth into
+# the cache folder, never into the checkout.
 #
 # Where it cannot install, it lists everything that is missing and fails: a test that is skipped
 # because a tool is absent reads like a test that passed.
@@ -41,6 +41,23 @@ if command -v npm >/dev/null && ! cmp -s "$here/package-lock.json" "$interop/ins
   else
     missing+=("npm packages: npm ci failed, see $cache/npm.log")
   fi
+fi
+
+# Asked for as a dependency of an empty module, because the proxy need not list versions.
+sloth=v0.16.0
+if ! command -v go >/dev/null; then
+  missing+=("go: Go 1.25 or later, which builds Sloth, the peer of our rules")
+elif [ "$(cat "$cache/bin/sloth.version" 2>/dev/null)" != "$sloth" ] \
+  || [ ! -d "$(go env GOMODCACHE)/github.com/slok/sloth@$sloth/examples" ]; then
+  echo "installing Sloth $sloth"
+  empty="$(mktemp -d)"
+  printf 'module empty\n\nrequire github.com/slok/sloth %s\n' "$sloth" >"$empty/go.mod"
+  if (cd "$empty" && GOFLAGS=-mod=mod GOBIN="$cache/bin" go install github.com/slok/sloth/cmd/sloth) >"$cache/sloth.log" 2>&1; then
+    echo "$sloth" >"$cache/bin/sloth.version"
+  else
+    missing+=("Sloth $sloth: go install failed, see $cache/sloth.log")
+  fi
+  rm -rf "$empty"
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

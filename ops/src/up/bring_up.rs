@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::add::AddError;
 use crate::client::{Client, Endpoint};
-use crate::fleet::{Fleet, Observers, Process, Site};
+use crate::fleet::{Fleet, Process, Site};
 use crate::output::Style;
 use crate::site;
 use crate::up::child::{self, Child, Event, Spec, Started};
@@ -138,6 +138,7 @@ impl<'a> BringUp<'a> {
         if self.observe.is_some() {
             preflight::port(self.places.observe.prometheus, "prometheus", false)?;
             preflight::port(self.places.observe.alertmanager, "alertmanager", false)?;
+            preflight::port(self.places.observe.probe, "probe", false)?;
         }
         Ok(())
     }
@@ -159,10 +160,11 @@ impl<'a> BringUp<'a> {
         self.shown(&gateways, &nodes, &root).await?;
         let first = self.places.gateways[0].http;
         let url = format!("http://{SITE_HOST}:{}/", first.port());
-        let observe = self.observers(running, &gateways, &nodes).await?;
         let site = Site { url, root };
+        let observe = self.observe.as_ref().map(Observe::urls);
         let fleet = Fleet { data: self.data.clone(), gateways, nodes, site, observe };
         fleet.write().map_err(|source| UpError::Folder { path: self.data.clone(), source })?;
+        self.observers(running, &fleet).await?;
         Ok(fleet)
     }
 
@@ -214,24 +216,16 @@ impl<'a> BringUp<'a> {
     }
 
     /// Starts what watches the fleet, if it is to be watched.
-    async fn observers(
-        &self,
-        running: &mut Running,
-        gateways: &[Process],
-        nodes: &[Process],
-    ) -> Result<Option<Observers>, UpError> {
-        let Some(observe) = &self.observe else { return Ok(None) };
-        observe.write(&[("gateway", gateways), ("node", nodes)])?;
-        for spec in observe.specs(&self.data.join("logs"))? {
+    async fn observers(&self, running: &mut Running, fleet: &Fleet) -> Result<(), UpError> {
+        let Some(observe) = &self.observe else { return Ok(()) };
+        observe.write(&[("gateway", &fleet.gateways), ("node", &fleet.nodes)])?;
+        for spec in observe.specs(&self.data)? {
             self.steps.begin(&format!("starting {}", spec.name));
             let mut started = Started::new(spec)?;
             started.ready(&self.client).await?;
             running.observers.push(started.watch(self.tasks, self.events.clone()));
         }
-        let url = |place: SocketAddr| format!("http://{place}");
-        let places = self.places.observe;
-        let (prometheus, alertmanager) = (url(places.prometheus), url(places.alertmanager));
-        Ok(Some(Observers { prometheus, alertmanager }))
+        Ok(())
     }
 
     /// Writes a config, starts its process, and waits until it is ready.

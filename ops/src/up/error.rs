@@ -29,6 +29,9 @@ pub(crate) enum UpError {
         /// The package that has it.
         package: &'static str,
     },
+    /// The rota of the data folder.
+    #[error("{0}; mend it, or delete it to have the one of this build")]
+    Rota(String),
     /// A program could not be started.
     #[error("could not start {}: {source}", .program.display())]
     Start {
@@ -143,6 +146,7 @@ impl UpError {
             | UpError::Port { .. }
             | UpError::NoPorts(_)
             | UpError::EditedConfig { .. } => Exit::Machine,
+            UpError::Rota(_) => Exit::Input,
             UpError::UnknownProcess(_) => Exit::Usage,
             UpError::NotReady { .. } | UpError::NotShown { .. } => Exit::NotReady,
             UpError::NoIdentity(_) | UpError::Signals(_) => Exit::Internal,

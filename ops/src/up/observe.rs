@@ -1,7 +1,8 @@
-//! What watches the fleet: this system's Prometheus and Alertmanager, with the rules of this build.
+//! What watches the fleet: this system's Prometheus and Alertmanager with the rules and the rota of this
+//! build, and `bifrost probe`.
 //!
-//! Both are told by files below the data folder, so that the same files can be read, checked by
-//! promtool and amtool, and carried elsewhere. Their data is kept for as long as objectives look back.
+//! They are told by files below the data folder, so that the same files can be read, checked by
+//! promtool and amtool, and carried elsewhere.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,22 +14,31 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::Endpoint;
-use crate::fleet::Process;
+use crate::fleet::{Observers, Process};
+use crate::rota::{self, Rota};
 use crate::up::child::Spec;
 use crate::up::layout::ObservePlace;
 use crate::up::{UpError, preflight};
 
-/// How long Prometheus keeps what it saw: more than the period of every objective.
-const RETENTION: &str = "35d";
+/// How long Prometheus keeps what it saw: more than the public page and every objective look back.
+const RETENTION: &str = "95d";
 /// How long either may take to become ready: Prometheus replays its log first.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long either may take to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Rules by file name.
-const RULES: [(&str, &str); 0] = [];
-/// What Alertmanager does with alerts.
-const ALERTMANAGER: &str = "route: {receiver: none}\nreceivers: [{name: none}]\n";
+const RULES: [(&str, &str); 7] = [
+    ("causes.rules.yaml", include_str!("../../../slo/generated/causes.rules.yaml")),
+    ("content.rules.yaml", include_str!("../../../slo/generated/content.rules.yaml")),
+    ("freshness.rules.yaml", include_str!("../../../slo/generated/freshness.rules.yaml")),
+    ("gateway.rules.yaml", include_str!("../../../slo/generated/gateway.rules.yaml")),
+    ("node.rules.yaml", include_str!("../../../slo/generated/node.rules.yaml")),
+    ("probe.rules.yaml", include_str!("../../../slo/generated/probe.rules.yaml")),
+    ("website.rules.yaml", include_str!("../../../slo/generated/website.rules.yaml")),
+];
+/// Who is on call, unless the data folder has a rota of its own.
+const ROTA: &str = include_str!("../../../runbooks/rota.yaml");
 
 /// How often targets are scraped and rules evaluated.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +55,8 @@ pub(crate) struct Observe {
     folder: PathBuf,
     prometheus: PathBuf,
     alertmanager: PathBuf,
+    probe: PathBuf,
+    alerts: String,
     /// Ends a program when this one is gone: neither heeds its standard input.
     tether: Option<PathBuf>,
 }
@@ -59,7 +71,15 @@ impl Observe {
             let found = names.iter().find_map(|name| preflight::in_path(name));
             found.ok_or(UpError::NoObserver { package })
         };
+        let own = data.join("rota.yaml");
+        let rota = if own.exists() { Rota::read(&own) } else { Rota::parse(&own, ROTA) };
+        let alerts = rota::alertmanager::config(
+            &rota.map_err(|error| UpError::Rota(error.to_string()))?,
+            None,
+        );
         Ok(Self {
+            alerts,
+            probe: std::env::current_exe().unwrap_or_else(|_| "bifrost".into()),
             place,
             pace,
             folder: data.join("observe"),
@@ -72,7 +92,17 @@ impl Observe {
         })
     }
 
-    /// Writes what both are told.
+    /// Where they are.
+    pub(crate) fn urls(&self) -> Observers {
+        let ObservePlace { prometheus, alertmanager, probe } = self.place;
+        Observers {
+            prometheus: format!("http://{prometheus}"),
+            alertmanager: format!("http://{alertmanager}"),
+            probe: format!("http://{probe}"),
+        }
+    }
+
+    /// Writes what they are told.
     ///
     /// # Errors
     /// [`UpError::Folder`].
@@ -85,8 +115,8 @@ impl Observe {
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let mut files = vec![
             (self.folder.join("prometheus.yml"), self.prometheus_config()),
-            (self.folder.join("alertmanager.yml"), ALERTMANAGER.to_owned()),
-            (self.folder.join("targets.json"), targets(fleet)),
+            (self.folder.join("alertmanager.yml"), self.alerts.clone()),
+            (self.folder.join("targets.json"), targets(fleet, self.place.probe)),
         ];
         files.extend(RULES.iter().map(|(name, text)| (folder.join(name), (*text).to_owned())));
         for (path, text) in files {
@@ -124,7 +154,8 @@ scrape_configs:
     ///
     /// # Errors
     /// An address that is none.
-    pub(crate) fn specs(&self, logs: &Path) -> Result<[Spec; 2], UpError> {
+    pub(crate) fn specs(&self, data: &Path) -> Result<[Spec; 3], UpError> {
+        let logs = &data.join("logs");
         let option = |name: &str, value: &dyn std::fmt::Display| -> OsString {
             format!("--{name}={value}").into()
         };
@@ -151,7 +182,10 @@ scrape_configs:
             ],
             (self.place.prometheus, logs),
         )?;
-        Ok([alertmanager, prometheus])
+        let mut words: Vec<OsString> = ["probe", "serve", "--data"].map(OsString::from).to_vec();
+        words.extend([data.into(), "--listen".into(), self.place.probe.to_string().into()]);
+        let probe = self.spec("probe", &self.probe, words, (self.place.probe, logs))?;
+        Ok([alertmanager, Spec { ready_at: "/livez", ..probe }, prometheus])
     }
 
     fn spec(
@@ -184,16 +218,17 @@ scrape_configs:
 }
 
 /// The processes as Prometheus finds them: `job` is their kind, `instance` their name.
-fn targets(fleet: &[(&str, &[Process])]) -> String {
+fn targets(fleet: &[(&str, &[Process])], probe: SocketAddr) -> String {
+    let target = |job: &str, name: &str, address: &str| {
+        let labels = json!({"job": job, "instance": name, "env": "local"});
+        json!({"targets": [address], "labels": labels})
+    };
     let groups = fleet.iter().flat_map(|(job, processes)| {
         processes.iter().map(move |process| {
-            let address = process.admin.trim_start_matches("http://");
-            json!({
-                "targets": [address],
-                "labels": {"job": job, "instance": process.name, "env": "local"},
-            })
+            target(job, &process.name, process.admin.trim_start_matches("http://"))
         })
     });
-    let groups: Vec<_> = groups.collect();
+    let probe = target("probe", "probe", &probe.to_string());
+    let groups: Vec<_> = groups.chain([probe]).collect();
     serde_json::to_string_pretty(&groups).expect("texts are JSON")
 }

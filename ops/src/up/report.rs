@@ -39,6 +39,7 @@ fn text(fleet: &Fleet, program: &Path, style: Style) -> String {
     if let Some(observe) = &fleet.observe {
         inside.row(["prometheus", &observe.prometheus, "", ""]);
         inside.row(["alertmanager", &observe.alertmanager, "", ""]);
+        inside.row(["probe", &format!("{}/results", observe.probe), "", ""]);
     }
     let mut files = Table::default();
     for Process { name, config, log, .. } in fleet.gateways.iter().chain(&fleet.nodes) {

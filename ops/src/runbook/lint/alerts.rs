@@ -80,6 +80,18 @@ impl Alerts {
                 runbook_url: url,
             }));
         }
+        let owner = text_of(&whole, "owner");
+        for (place, alert) in items(&whole, "alerts").enumerate() {
+            self.all.extend(text_of(alert, "alert").map(|name| Alert {
+                name,
+                path: path.to_owned(),
+                line: lines.at(&format!("alerts.{place}")),
+                slo: None,
+                owner: text_of(alert, "owner").or_else(|| owner.clone()),
+                severity: None,
+                runbook_url: None,
+            }));
+        }
         Ok(())
     }
 }
