@@ -165,7 +165,7 @@ impl Check {
             | Check::HttpDnslink
             | Check::HttpIpns
             | Check::HttpNew
-            | Check::HttpTimeoutPage => "Timeouts",
+            | Check::HttpTimeoutPage => "GatewayFirstByteNetwork",
             Check::HttpDenylist => "Takedown",
             Check::NodeReadyz | Check::Libp2pIdentify => "NodeUnreachable",
         }

@@ -109,13 +109,19 @@ fn vanished(slo: &Slo) -> Test {
     test(slo, "C: a signal that vanishes is missed", "1m", inputs(slo, &phases, true), claims)
 }
 
+/// A share that extrapolation may make of nothing: a two-hundredth of a thousandth.
+const EXTRAPOLATED: f64 = 0.000_005;
+
 /// Twenty minutes in which a tenth is bad, then an hour without.
 fn mixed(slo: &Slo, name: &str, first: u64, then: u64) -> Test {
     let bad = first / 10;
     let phases = [phase(20, first - bad, bad), phase(60, then, 0)];
     let of = |size: u64| f64::from(u32::try_from(size).expect("an hour has fewer events"));
     let truth = of(20 * bad) / of(20 * first + 60 * then);
-    let near = format!("abs({} - {truth:.9}) < bool {:.9}", share(slo), truth / 10.0);
+    // Prometheus extrapolates a series to zero by its first value, which makes a handful of events of
+    // two series, one within the other, inexact where traffic jumps.
+    let within = truth / 10.0 + EXTRAPOLATED;
+    let near = format!("abs({} - {truth:.9}) < bool {within:.9}", share(slo));
     test(slo, name, "1m", inputs(slo, &phases, true), vec![claim(near, 80, 1)])
 }
 
