@@ -60,12 +60,19 @@ pub(crate) struct When {
     /// How long it must last.
     #[serde(rename = "for")]
     pub(crate) lasting: String,
+    /// How long the series below last, in minutes.
+    #[serde(default = "minutes")]
+    pub(crate) minutes: u64,
     /// Series in promtool's notation, one value a minute, under which it fires at the end.
     #[serde(default)]
     pub(crate) fault: BTreeMap<String, String>,
     /// Series under which it does not fire at any time.
     #[serde(default)]
     pub(crate) quiet: BTreeMap<String, String>,
+}
+
+fn minutes() -> u64 {
+    20
 }
 
 impl When {

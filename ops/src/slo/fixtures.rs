@@ -12,8 +12,6 @@ use super::source::Shape;
 
 /// Events a minute of ordinary traffic.
 const USUAL: u64 = 600;
-/// When a fault by cause must have raised its alert, in minutes.
-const CAUSE_MINUTES: u64 = 20;
 
 /// A file of tests.
 #[derive(Debug, Serialize)]
@@ -194,7 +192,7 @@ fn raised(cause: &Cause, when: &When) -> Test {
         name: format!("{alert} ({severity}) is raised by its fault"),
         interval: "1m".into(),
         input_series: given(&when.fault),
-        promql_expr_test: vec![claim(firing, CAUSE_MINUTES, 1)],
+        promql_expr_test: vec![claim(firing, when.minutes, 1)],
     }
 }
 
@@ -202,13 +200,14 @@ fn unraised(cause: &Cause, when: &When) -> Test {
     let (alert, severity) = (&cause.alert, when.severity.text());
     let ever = format!(
         "sum(count_over_time(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\",\
-         severity=\"{severity}\"}}[{CAUSE_MINUTES}m])) or vector(0)"
+         severity=\"{severity}\"}}[{}m])) or vector(0)",
+        when.minutes
     );
     Test {
         name: format!("{alert} ({severity}) is quiet when all is well"),
         interval: "1m".into(),
         input_series: given(&when.quiet),
-        promql_expr_test: vec![claim(ever, CAUSE_MINUTES, 0)],
+        promql_expr_test: vec![claim(ever, when.minutes, 0)],
     }
 }
 
