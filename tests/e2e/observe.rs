@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep};
@@ -17,6 +17,8 @@ use serde_json::Value;
 const QUIET: Duration = Duration::from_secs(20);
 /// A full outage has to page within two minutes; the rest is for scrapes and a busy machine.
 const PAGE_WITHIN: Duration = Duration::from_secs(180);
+/// Objectives look back thirty days, and are evaluated every two minutes.
+const PANELS_WITHIN: Duration = Duration::from_secs(180);
 /// How many clients feel the outage.
 const CLIENTS: u64 = 40;
 /// How long anything else may take.
@@ -127,6 +129,14 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
         sleep(Duration::from_millis(20));
     }
     assert_eq!(firing(prometheus), Vec::<Value>::new(), "nothing is wrong");
+    let failed = query(prometheus, "bifrost_probe_checks_total{verdict=\"fail\"} > 0");
+    assert_eq!(failed, Vec::<Value>::new(), "no check of the probe fails");
+    assert!(!query(prometheus, "bifrost_probe_checks_total{verdict=\"pass\"} > 0").is_empty());
+    let url = format!("http://{prometheus}");
+    wait("every panel has data", PANELS_WITHIN, || {
+        let ran = bifrost(&["dash", "test", "--prometheus", &url]);
+        ran.status.success().then_some(())
+    });
 
     for node in ["node-0", "node-1"] {
         signal(folder.path(), node, "-STOP");
@@ -163,6 +173,32 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
         let answer = get(gateway, &fresh(0)).ok()?;
         (!matches!(answer.status(), 503 | 504)).then_some(())
     });
+}
+
+/// What the operator's command says in the root of the project.
+fn bifrost(arguments: &[&str]) -> Output {
+    Command::new(fleet::program("bifrost").expect("it is built"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args(arguments)
+        .output()
+        .expect("it runs")
+}
+
+#[test]
+fn what_operators_read_names_only_what_there_is() {
+    for arguments in [
+        &["slo", "check"][..],
+        &["slo", "generate", "--check"],
+        &["dash", "lint"],
+        &["dash", "build", "--check"],
+        &["rota", "check"],
+        &["inventory", "lint"],
+        &["runbook", "lint", "--today", "2026-11-21"],
+    ] {
+        let ran = bifrost(arguments);
+        let said = [ran.stdout, ran.stderr].concat();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said));
+    }
 }
 
 #[track_caller]
@@ -204,11 +240,7 @@ fn assert_is_routed(alertmanager: SocketAddr, name: &str) {
 #[track_caller]
 fn assert_somebody_is_on_call() {
     let rota = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/rota.yaml");
-    let now = Command::new(fleet::program("bifrost").expect("it is built"))
-        .args(["rota", "now", "--format", "json", "--rota"])
-        .arg(rota)
-        .output()
-        .expect("it runs");
+    let now = bifrost(&["rota", "now", "--format", "json", "--rota", rota.to_str().expect("text")]);
     let text = String::from_utf8_lossy(&now.stdout);
     assert!(now.status.success() && text.contains("bifrost-oncall"), "{text}");
 }
