@@ -51,7 +51,7 @@ pub(crate) async fn query(
 /// The youngest records of the environments on this machine.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub(crate) fn query_here(
     environments: &[Environment],
     what: &Question,
@@ -65,7 +65,7 @@ pub(crate) fn query_here(
 /// The values of a field over all environments.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub(crate) async fn top(
     environments: &[Environment],
     what: &Question,
@@ -83,7 +83,7 @@ pub(crate) async fn top(
 /// The values of a field over the environments on this machine.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub(crate) fn top_here(
     environments: &[Environment],
     what: &Question,
@@ -99,7 +99,7 @@ pub(crate) fn top_here(
 /// All records of one request.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub(crate) async fn request(
     environments: &[Environment],
     id: &str,
@@ -119,7 +119,7 @@ pub(crate) async fn request(
 /// All records of one request on this machine.
 ///
 /// # Errors
-/// As [`query`].
+/// As [`query()`].
 pub(crate) fn request_here(
     environments: &[Environment],
     id: &str,
