@@ -36,6 +36,9 @@ pub(super) struct Rotated {
     keep_for: Duration,
     /// When it is looked for what is too old again.
     look_at: SystemTime,
+    /// The earliest time that the next file put aside may be named by: names sort by age even where
+    /// several fall into one millisecond and the first of them are deleted.
+    name_from: SystemTime,
 }
 
 /// How often it is looked for what is too old.
@@ -62,6 +65,7 @@ impl Sink {
             keep: config.keep,
             keep_for: config.keep_for,
             look_at: UNIX_EPOCH,
+            name_from: UNIX_EPOCH,
         })))
     }
 
@@ -164,13 +168,14 @@ impl Rotated {
     }
 
     /// A name for what is put aside that nothing has.
-    fn aside(&self, now: SystemTime) -> (PathBuf, String) {
-        let mut time = now;
+    fn aside(&mut self, now: SystemTime) -> (PathBuf, String) {
+        let mut time = now.max(self.name_from);
         loop {
             let mut path = self.path.as_os_str().to_owned();
             path.push(format!(".{}", time_text(time).replace(['-', ':', '.'], "")));
             let path = PathBuf::from(path);
             if !path.exists() {
+                self.name_from = time + Duration::from_millis(1);
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 return (path, name);
             }
