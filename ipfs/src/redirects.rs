@@ -240,6 +240,9 @@ impl Rule {
                     push_value(&mut to, value, site);
                 }
                 rest = &rest[1 + name.len()..];
+            } else if next == '/' && to == "/" {
+                // A placeholder that took nothing stands between the two, and `//` leads off the site.
+                rest = &rest[1..];
             } else {
                 behind_path |= matches!(next, '?' | '#');
                 let (literal, behind) = rest.split_at(next.len_utf8());

@@ -131,6 +131,9 @@ fn what_a_visitor_writes_stays_in_its_place() {
     for (file, path, to) in [
         ("/* /:splat", "//evil.org", "/evil.org"),
         ("/* /:splat", "/\\evil.org", "/%5Cevil.org"),
+        ("/* /:splat/evil.org", "/", "/evil.org"),
+        ("/* /:splat/:splat//evil.org", "/", "/evil.org"),
+        ("/* /:splat/index.html", "/a", "/a/index.html"),
         ("/* /:splat", "/a\r\nSet-Cookie: b", "/a%0D%0ASet-Cookie:%20b"),
         ("/* /x?q=:splat&y=1", "/a&y=2#c/ü", "/x?q=a%26y%3D2%23c%2F%C3%BC&y=1"),
         ("/* https://x.org#:splat", "/\\b", "https://x.org#%5Cb"),
