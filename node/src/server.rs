@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use libp2p::Multiaddr;
 use telemetry::access::{AccessError, AccessLog};
 use telemetry::admin::{Admin as Listener, AdminError, Shown};
 use telemetry::metrics::Registry;
@@ -24,6 +25,8 @@ use crate::serve::{self, Serve};
 use crate::swarm::identity::{self, IdentityError};
 use crate::swarm::{self, Handle, Settings, SwarmError};
 
+/// How long the start waits until the listeners for peers have their addresses.
+const LISTEN_WAIT: Duration = Duration::from_secs(10);
 /// How long the last steps may take, beside what is in flight.
 const LAST_STEPS: Duration = Duration::from_secs(5);
 
@@ -142,9 +145,18 @@ impl Node {
             metrics: accept::Metrics::new(&registry),
         };
         drop(tasks.spawn("accept", accept.run(listener, serve)));
+        // Who sees this node ready may ask it at once where its peers find it.
+        if tokio::time::timeout(LISTEN_WAIT, swarm.all_listen()).await.is_err() {
+            warn!("a listener for peers has no address yet; see swarm.listen");
+        }
         drain.ready();
         info!(%http, %admin, peer = %swarm.peer_id(), "node is ready");
         Ok(Self { drain, tasks, swarm, store, log, patience: config.drain.patience, http, admin })
+    }
+
+    /// Where peers reach this node: whole addresses, one of every listener at least.
+    pub fn peer_addresses(&self) -> Vec<Multiaddr> {
+        self.swarm.addresses()
     }
 
     /// Opens the file of the access log anew, for who has moved it away.

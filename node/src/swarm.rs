@@ -22,6 +22,7 @@ pub use handle::{Delivered, GetError, Handle, PeerInfo, Session};
 pub use metrics::{Metrics, Opener, StreamEnd};
 pub use store::{Store, StoreFault};
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -102,14 +103,16 @@ pub fn start(
     let config = settings.swarm;
     config.validate()?;
     let mut swarm = host::build(key, &config, metrics.clone(), tasks)?;
+    let mut opening = HashSet::new();
     for address in &config.listen {
-        swarm
+        let listener = swarm
             .listen_on(address.clone())
             .map_err(|source| SwarmError::Listen { address: address.clone(), source })?;
+        opening.insert(listener);
     }
     let (commands, received) = mpsc::channel(config.commands_max.max(1));
     let handle = Handle::new(*swarm.local_peer_id(), commands);
-    let room = Room { metrics, store, tasks, shared: handle.shared().clone() };
+    let room = Room { metrics, store, tasks, opening, shared: handle.shared().clone() };
     let driver = Driver::new(swarm, engine, &config, room, Instant::now())?;
     drop(tasks.spawn("swarm", driver.run(received)));
     Ok(handle)

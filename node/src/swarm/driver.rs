@@ -5,12 +5,13 @@
 
 mod exchange;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, Swarm, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, identify};
@@ -38,6 +39,8 @@ pub(super) struct Room<'a> {
     pub(super) metrics: Metrics,
     pub(super) store: Arc<dyn Store>,
     pub(super) tasks: &'a telemetry::Tasks,
+    /// Listeners that have no address yet.
+    pub(super) opening: HashSet<ListenerId>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -48,6 +51,7 @@ pub(super) struct Driver {
     peering: Peering,
     metrics: Metrics,
     shared: Arc<Shared>,
+    opening: HashSet<ListenerId>,
     peers: BTreeMap<PeerId, Known>,
     dials: HashMap<ConnectionId, Dial>,
 }
@@ -81,6 +85,7 @@ impl Driver {
             peering: Peering::new(peers, config.redial_first, config.redial_max, now),
             metrics: room.metrics,
             shared: room.shared,
+            opening: room.opening,
             peers: BTreeMap::new(),
             dials: HashMap::new(),
         })
@@ -89,6 +94,7 @@ impl Driver {
     /// Runs until told to stop, or until no handle is left.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let shared = self.shared.clone();
+        shared.all_listen.send_replace(self.opening.is_empty());
         loop {
             self.redial();
             self.exchange.work(&mut self.swarm);
@@ -244,14 +250,23 @@ impl Driver {
         } else if let SwarmEvent::IncomingConnectionError { error, .. } = event {
             tracing::debug!(%error, "incoming connection failed");
             self.metrics.connection_failures.at(Opener::Peer).inc();
-        } else if let SwarmEvent::NewListenAddr { address, .. } = event {
+        } else if let SwarmEvent::NewListenAddr { address, listener_id } = event {
             tracing::info!(%address, "listening for peers");
             self.shared.listening.lock().push(address);
+            self.opened(listener_id);
         } else if let SwarmEvent::ExpiredListenAddr { address, .. } = event {
             self.shared.listening.lock().retain(|known| *known != address);
-        } else if let SwarmEvent::ListenerClosed { addresses, reason, .. } = event {
+        } else if let SwarmEvent::ListenerClosed { addresses, reason, listener_id } = event {
             tracing::warn!(?addresses, ?reason, "listener closed");
             self.shared.listening.lock().retain(|known| !addresses.contains(known));
+            self.opened(listener_id);
+        }
+    }
+
+    /// Nobody has to wait for this listener any more.
+    fn opened(&mut self, listener: ListenerId) {
+        if self.opening.remove(&listener) {
+            self.shared.all_listen.send_replace(self.opening.is_empty());
         }
     }
 

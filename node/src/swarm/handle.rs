@@ -9,7 +9,7 @@ use std::time::Instant;
 use ipfs::{Block, Cid};
 use libp2p::{Multiaddr, PeerId};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout_at;
 
 use super::SwarmError;
@@ -83,6 +83,8 @@ pub(super) enum Gone {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) listening: Mutex<Vec<Multiaddr>>,
+    /// Whether every listener has its first address, or has failed.
+    pub(super) all_listen: watch::Sender<bool>,
     pub(super) reachable: Mutex<Reachable>,
     gone: Mutex<Vec<Gone>>,
     gone_bell: Notify,
@@ -140,6 +142,17 @@ impl Handle {
         let whole =
             |address: &Multiaddr| address.clone().with_p2p(self.peer).unwrap_or_else(|whole| whole);
         self.shared.listening.lock().iter().map(whole).collect()
+    }
+
+    /// Returns when every configured listener has an address, or has failed: from then on
+    /// [`Handle::addresses`] is whole. A listener on all interfaces of a machine without any has
+    /// none; the caller brings the deadline.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time.
+    pub async fn all_listen(&self) {
+        let mut all = self.shared.all_listen.subscribe();
+        all.wait_for(|all| *all).await.expect("the sender lives as long as this handle");
     }
 
     /// How many connected peers speak bitswap.

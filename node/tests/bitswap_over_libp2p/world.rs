@@ -140,11 +140,10 @@ impl Node {
     pub(crate) async fn with(key: Keypair, config: Config, content: &[Block]) -> Self {
         let (tasks, registry, shelf) = (Tasks::new(), Registry::new(), Shelf::default());
         content.iter().for_each(|block| shelf.put(block));
-        let listeners = config.listen.len();
         let settings = Settings { swarm: config, bitswap: bitswap::Config::default() };
         let handle = swarm::start(&key, settings, Arc::new(shelf.clone()), &registry, &tasks)
             .expect("the host starts");
-        eventually("listening", || handle.addresses().len() >= listeners).await;
+        handle.all_listen().await;
         Self { handle, shelf, tasks, registry }
     }
 

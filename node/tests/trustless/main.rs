@@ -42,6 +42,17 @@ fn read_car(bytes: &[u8]) -> Vec<Block> {
     blocks
 }
 
+// One thread: nothing of the node but its start has run when the start returns.
+#[tokio::test]
+async fn a_node_that_has_started_names_an_address_of_every_listener() {
+    let world =
+        World::start_with(&["swarm.listen=[/ip4/127.0.0.1/tcp/0,/ip4/127.0.0.1/udp/0/quic-v1]"])
+            .await;
+    let addresses = world.peer_addresses();
+    assert_eq!(addresses.len(), 2, "{addresses:?}");
+    assert!(addresses.iter().all(|address| address.contains("/p2p/")), "{addresses:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn imported_file_comes_back_as_blocks_and_as_a_car() {
     let world = World::start().await;

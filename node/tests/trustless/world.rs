@@ -63,6 +63,11 @@ impl World {
         Self { node, client, _folder: folder }
     }
 
+    /// Where peers reach the node.
+    pub(crate) fn peer_addresses(&self) -> Vec<String> {
+        self.node.peer_addresses().iter().map(ToString::to_string).collect()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, &[]).await
     }
