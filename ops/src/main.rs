@@ -9,6 +9,7 @@ mod findings;
 mod fleet;
 mod inventory;
 mod ipns;
+mod locate;
 mod logs;
 mod output;
 #[cfg(test)]

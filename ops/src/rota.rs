@@ -14,14 +14,12 @@ pub(crate) mod alertmanager;
 mod check;
 mod file;
 mod ics;
-mod lines;
 mod page;
 mod shifts;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use file::{Person, Rota, RotaError};
-pub(crate) use lines::{Lines, line_of};
 
 use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Format, Style, Table};

@@ -13,7 +13,6 @@ mod differential;
 mod exchange;
 mod fixtures;
 mod generate;
-mod locate;
 mod model;
 mod promql;
 #[cfg(test)]

@@ -10,10 +10,10 @@ use std::time::Duration;
 use promql_parser::parser::Expr;
 use serde::Deserialize;
 
-use super::lines::{self, Step};
 use super::variables;
 use crate::dash::DashError;
 use crate::findings::Finding;
+use crate::locate::{Step, line_of};
 use crate::promql;
 
 /// Where the dictionary lies below the root of the project.
@@ -165,7 +165,7 @@ impl Dictionary {
         let mut numbers = Vec::new();
         for (id, value) in file.metrics {
             let id = id.as_str().unwrap_or_default().to_owned();
-            let line = lines::of_yaml(&text, &[Step::Key("metrics"), Step::Key(&id)]);
+            let line = line_of(&text, &[Step::Key("metrics"), Step::Key(&id)]);
             match serde_yaml::from_value::<Number>(value) {
                 Ok(mut number) => {
                     if number.legend.is_empty() {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::lines::{self, Step};
 use crate::dash::DashError;
 use crate::findings::Finding;
+use crate::locate::{Step, line_of};
 
 /// The dashboards, by the names of their files. More would disagree with each other.
 pub(super) const BOARDS: [&str; 3] = ["service", "fleet", "change"];
@@ -121,15 +121,15 @@ impl Layout {
             DashError::Broken(Finding::at(&path, line, "broken-yaml", error.to_string()))
         })?;
         for (at, row) in layout.rows.iter_mut().enumerate() {
-            let above = [Step::Key("rows"), Step::Item(at)];
-            row.line = lines::of_yaml(&text, &above);
+            let above = [Step::Key("rows"), Step::At(at)];
+            row.line = line_of(&text, &above);
             for (at, panel) in row.panels.iter_mut().enumerate() {
-                let below = [above[0], above[1], Step::Key("panels"), Step::Item(at)];
-                panel.line = lines::of_yaml(&text, &below);
+                let below = [above[0], above[1], Step::Key("panels"), Step::At(at)];
+                panel.line = line_of(&text, &below);
             }
         }
         for (at, exclusion) in layout.exclusions.iter_mut().enumerate() {
-            exclusion.line = lines::of_yaml(&text, &[Step::Key("exclusions"), Step::Item(at)]);
+            exclusion.line = line_of(&text, &[Step::Key("exclusions"), Step::At(at)]);
         }
         Ok(Self { path, name: name.to_owned(), ..layout })
     }

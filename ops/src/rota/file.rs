@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Deserializer};
 
-use super::lines::{Lines, line_of};
 use crate::findings::Finding;
+use crate::locate::{self, Lines};
 
 /// Longest file that is taken; the rota of a large company is a hundredth of it.
 const BYTES_MAX: u64 = 1024 * 1024;
@@ -287,7 +287,12 @@ impl Rota {
     /// [`RotaError::Broken`].
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, RotaError> {
         let written: Written = serde_yaml::from_str(text).map_err(|error| {
-            RotaError::Broken(Finding::at(path, line_of(&error, text), "yaml", error.to_string()))
+            RotaError::Broken(Finding::at(
+                path,
+                locate::of_error(&error, text),
+                "yaml",
+                error.to_string(),
+            ))
         })?;
         let Written { people, schedules, holidays } = written;
         let lines = Lines::of(text);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::steps::{self, Step};
 use crate::findings::Finding;
-use crate::rota::{Lines, line_of};
+use crate::locate::{self, Lines};
 
 /// The sections of every runbook, in their order.
 pub(crate) const SECTIONS: [&str; 7] =
@@ -179,7 +179,12 @@ impl Page {
             return Err(Finding::at(path, 1, "front-matter", text));
         };
         let front: Front = serde_yaml::from_str(above).map_err(|error| {
-            Finding::at(path, line_of(&error, above) + 1, "front-matter", error.to_string())
+            Finding::at(
+                path,
+                locate::of_error(&error, above) + 1,
+                "front-matter",
+                error.to_string(),
+            )
         })?;
         let lines = Lines::of(above);
         let keys = [

@@ -9,9 +9,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::findings::Finding;
+use crate::locate::Step::{self, At, Key};
+use crate::locate::line_of;
 
-use super::locate::Step::{self, At, Key};
-use super::locate::line_of;
 use super::model::Service;
 use super::promql;
 use super::rules::{self, Group, INTERVAL, Making, Rule, Severity};

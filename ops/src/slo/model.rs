@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::findings::Finding;
+use crate::locate::Step::{self, At, Key};
+use crate::locate::line_of;
 
 use super::decimal::Decimal;
-use super::locate::Step::{self, At, Key};
-use super::locate::line_of;
 use super::promql;
 use super::source::Shape;
 use super::spec::{self, Alerting, Events, Kind, Own};

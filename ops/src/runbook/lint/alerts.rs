@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use crate::findings::Finding;
-use crate::rota::{self, Lines, Rota, line_of};
+use crate::locate::{self, Lines};
+use crate::rota::{self, Rota};
 use crate::runbook::page::{Kind, Page};
 
 /// An alert, as far as pages have to know it.
@@ -43,8 +44,9 @@ impl Alerts {
     /// # Errors
     /// What is wrong with the file, and where.
     pub(crate) fn read(&mut self, path: &Path, text: &str) -> Result<(), Finding> {
-        let whole: Value = serde_yaml::from_str(text)
-            .map_err(|error| Finding::at(path, line_of(&error, text), "yaml", error.to_string()))?;
+        let whole: Value = serde_yaml::from_str(text).map_err(|error| {
+            Finding::at(path, locate::of_error(&error, text), "yaml", error.to_string())
+        })?;
         let lines = Lines::of(text);
         // A PrometheusRule has its groups within `spec`.
         let (base, spec) = match whole.get("spec") {
@@ -53,11 +55,10 @@ impl Alerts {
         };
         for (group, rules) in items(spec, "groups").enumerate() {
             for (place, rule) in items(rules, "rules").enumerate() {
-                let line = lines.at(&format!("{base}groups.{group}.rules.{place}"));
                 self.all.extend(text_of(rule, "alert").map(|name| Alert {
                     name,
                     path: path.to_owned(),
-                    line,
+                    line: lines.at(&format!("{base}groups.{group}.rules.{place}")),
                     slo: None,
                     owner: rule.get("labels").and_then(|labels| text_of(labels, "owner")),
                     severity: rule.get("labels").and_then(|labels| text_of(labels, "severity")),
