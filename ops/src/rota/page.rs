@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::file::{Rota, Schedule};
+use crate::site::escape;
 
 /// The colours and letters of the project's site.
 const STYLE: &str = include_str!("../../site/style.css");
@@ -69,8 +70,4 @@ fn section(out: &mut String, rota: &Rota, schedule: &Schedule, now: Timestamp, t
 
 fn time(at: Timestamp, form: &str) -> String {
     format!("<time datetime=\"{at}\">{}</time>", at.strftime(form))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

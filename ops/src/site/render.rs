@@ -77,9 +77,10 @@ fn fill(frame: &str, title: &str, main: &str) -> String {
     frame.replace("{{title}}", &escape(title)).replace("{{main}}", main)
 }
 
-/// Text within HTML.
+/// Text that means nothing in HTML, nor within either kind of quotes there.
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Measured, Shown, seconds, span, step, written};
 use crate::dash::dictionary::Number;
+use crate::site::escape;
 
 /// The size of a sparkline, in its own units.
 const WIDTH: f64 = 600.0;
@@ -95,15 +96,15 @@ fn age(measured: &Measured) -> String {
 fn section(number: &Number, shown: &[Shown], at: Option<SystemTime>) -> String {
     let mut out = format!(
         "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{}</h2>\n<p>{}</p>\n",
-        escaped(&number.name),
-        escaped(number.meaning.trim()),
+        escape(&number.name),
+        escape(number.meaning.trim()),
         id = number.id,
     );
     match at {
         None => {}
         Some(_) if shown.is_empty() => {
             let why = number.allow_empty.as_deref().unwrap_or("nobody knows why");
-            out.push_str(&format!("<p>No figures: {}.</p>\n", escaped(why)));
+            out.push_str(&format!("<p>No figures: {}.</p>\n", escape(why)));
         }
         Some(at) => {
             out.push_str(&spark(number, shown, seconds(at) as f64));
@@ -119,7 +120,7 @@ fn table(number: &Number, shown: &[Shown]) -> String {
         let (time, value) = one.points.last().copied().unwrap_or_default();
         let row = format!(
             "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"quiet\">{}</td></tr>\n",
-            escaped(&one.name),
+            escape(&one.name),
             written(value, number.unit),
             moment(time),
         );
@@ -150,7 +151,7 @@ fn spark(number: &Number, shown: &[Shown], until: f64) -> String {
     let mut out = format!(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
          aria-label=\"{}\">\n",
-        escaped(&said)
+        escape(&said)
     );
     for (index, one) in shown.iter().enumerate() {
         let mut path = String::new();
@@ -181,19 +182,4 @@ fn past(number: &Number) -> String {
 fn moment(seconds: f64) -> String {
     let whole = seconds as i64;
     Timestamp::from_second(whole).map(|time| time.to_string()).unwrap_or_default()
-}
-
-/// Text that means nothing in HTML.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for char in text.chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            char => out.push(char),
-        }
-    }
-    out
 }

@@ -11,6 +11,7 @@ use super::super::sources::Environment;
 use super::super::{explain, query};
 use super::Asked;
 use crate::output::{self, Style};
+use crate::site::escape;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;\
 padding:0 1rem}input[type=text]{width:24rem;max-width:100%}label{display:block;margin:.5rem 0}\
@@ -22,11 +23,11 @@ pub(super) fn page(environments: &[Environment], asked: &Asked) -> Response<Body
     let (status, found) = match answer(environments, asked) {
         Ok(found) => (StatusCode::OK, found),
         Err(error) => {
-            let said = escaped(&output::chain(&error));
+            let said = escape(&output::chain(&error));
             (StatusCode::BAD_REQUEST, format!("<p class=\"bad\" role=\"alert\">{said}</p>"))
         }
     };
-    let (q, field, id) = (escaped(&asked.q), escaped(&asked.field), escaped(&asked.id));
+    let (q, field, id) = (escape(&asked.q), escape(&asked.field), escape(&asked.id));
     let clear = if asked.clear { " checked" } else { "" };
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -39,7 +40,7 @@ pub(super) fn page(environments: &[Environment], asked: &Asked) -> Response<Body
          <label>Explain request <input type=\"text\" name=\"id\" value=\"{id}\"></label>\
          <label><input type=\"checkbox\" name=\"clear\" value=\"1\"{clear}> with clear text, of \
          denied and failed requests</label><button>Ask</button></form>{found}</main></body></html>",
-        escaped(&names.join(", ")),
+        escape(&names.join(", ")),
     );
     let mut response = text(status, html);
     let headers = response.headers_mut();
@@ -59,7 +60,7 @@ fn answer(environments: &[Environment], asked: &Asked) -> Result<String, LogsErr
         let records = ask::request_here(environments, &asked.id)?;
         let told = explain::explain(&records);
         let told = told.ok_or_else(|| LogsError::NoRequest(asked.id.clone()))?;
-        return Ok(format!("<pre>{}</pre>", escaped(&told)));
+        return Ok(format!("<pre>{}</pre>", escape(&told)));
     }
     let (shown, summary) = if asked.field.is_empty() {
         let answer = ask::query_here(environments, &what, now)?;
@@ -74,23 +75,8 @@ fn answer(environments: &[Environment], asked: &Asked) -> Result<String, LogsErr
     let problems: String = summary
         .problems
         .iter()
-        .map(|problem| format!("<p class=\"bad\">{}</p>", escaped(problem)))
+        .map(|problem| format!("<p class=\"bad\">{}</p>", escape(problem)))
         .collect();
-    let shown = escaped(&shown);
+    let shown = escape(&shown);
     Ok(format!("<p>{matched} requests; {lines} lines read.</p>{problems}<pre>{shown}</pre>"))
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
