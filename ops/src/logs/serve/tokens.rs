@@ -6,13 +6,14 @@
 use std::fs;
 use std::path::Path;
 
+use hex::FromHex;
 use http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 
 use super::super::error::{LogsError, at};
 
 /// The people of a file.
-pub(super) struct Tokens(Vec<(String, Vec<u8>)>);
+pub(super) struct Tokens(Vec<(String, [u8; 32])>);
 
 impl Tokens {
     /// Reads a file of tokens.
@@ -30,7 +31,7 @@ impl Tokens {
             }
             let mut words = line.split_whitespace();
             let name = words.next().filter(|name| is_name(name));
-            let hash = words.next().and_then(unhex);
+            let hash = words.next().and_then(|hash| FromHex::from_hex(hash).ok());
             match (name, hash, words.next()) {
                 (Some(name), Some(hash), None) => people.push((name.to_owned(), hash)),
                 _ => {
@@ -62,7 +63,7 @@ impl Tokens {
         };
         let hash = Sha256::digest(token.as_bytes());
         // Hashes are compared, of which a timing tells nothing that helps to find a token.
-        let known = self.0.iter().find(|(_, known)| known.as_slice() == &hash[..])?;
+        let known = self.0.iter().find(|(_, known)| known[..] == hash[..])?;
         name.is_none_or(|name| name == known.0).then(|| known.0.clone())
     }
 }
@@ -80,7 +81,7 @@ pub(crate) fn new_token(name: &str) -> Result<String, LogsError> {
     // Names are random in both halves: 256 bits.
     let random = || telemetry::trace::RequestId::random().as_str().to_owned();
     let token = format!("{}{}", random(), random());
-    let hash = hex(&Sha256::digest(token.as_bytes()));
+    let hash = hex::encode(Sha256::digest(token.as_bytes()));
     Ok(format!(
         "token of {name}, shown once: {token}\nline for the file of tokens: {name} {hash}\n"
     ))
@@ -91,37 +92,9 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.bytes().all(allowed)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let is_hash = text.len() == 64 && text.is_ascii();
-    let pair = |place: usize| u8::from_str_radix(&text[place..place + 2], 16).ok();
-    is_hash.then(|| (0..64).step_by(2).map(pair).collect())?
-}
-
 /// Reads base 64 with its padding or without.
 fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let (mut bits, mut held) = (0_u32, 0);
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff).expect("eight bits"));
-        }
-    }
-    Some(bytes)
+    multibase::Base::Base64.decode(text.trim_end_matches('=')).ok()
 }
 
 #[cfg(test)]
