@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
+use serde_yaml::Value;
 
 pub(crate) mod alertmanager;
 mod check;
@@ -267,6 +268,18 @@ fn metrics(rota: &Rota, schedules: &[&Schedule], now: Timestamp) -> String {
         }
     }
     text
+}
+
+/// The names of schedules, for those who take less than a whole rota: keys of `schedules`, or its
+/// elements, which are names or have one. None when there are no `schedules`.
+pub(crate) fn schedule_names(rota: &Value) -> Option<Vec<String>> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let listed = rota.get("schedules")?;
+    if let Some(keys) = listed.as_mapping() {
+        return Some(keys.keys().filter_map(text).collect());
+    }
+    let each = listed.as_sequence().into_iter().flatten();
+    Some(each.filter_map(|one| one.get("name").or(Some(one)).and_then(text)).collect())
 }
 
 /// What is wrong with the owners that others name: each has to be a schedule.

@@ -304,3 +304,12 @@ fn every_alert_leads_to_the_receiver_of_its_owner() {
     ]);
     assert!(well, "{said}");
 }
+
+#[test]
+fn schedules_are_found_in_either_layout() {
+    let map = serde_yaml::from_str("schedules:\n  a: {}\n  b: {}\n").expect("YAML");
+    assert_eq!(schedule_names(&map).expect("it has some"), ["a", "b"]);
+    let list = serde_yaml::from_str("schedules:\n  - name: a\n").expect("YAML");
+    assert_eq!(schedule_names(&list).expect("it has some"), ["a"]);
+    assert!(schedule_names(&Value::Null).is_none());
+}

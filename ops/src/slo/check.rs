@@ -9,6 +9,7 @@ pub(crate) mod online;
 use std::path::{Path, PathBuf};
 
 use crate::findings::Finding;
+use crate::rota::schedule_names;
 
 use super::generate::Sources;
 use super::model::{Service, Slo};
@@ -143,17 +144,11 @@ fn owners(described: &[Described<'_>], rota: &Path) -> std::io::Result<Vec<Findi
     Ok(unknown.map(finding).collect())
 }
 
-/// The names of schedules: keys of `schedules`, or the `name` of each of its elements.
+/// The names of schedules, or the line of what is wrong with the rota.
 fn schedules(text: &str) -> Result<Vec<String>, (usize, String)> {
-    let rota: serde_yaml::Value = serde_yaml::from_str(text)
+    let rota = serde_yaml::from_str(text)
         .map_err(|error| (error.location().map_or(0, |at| at.line()), error.to_string()))?;
-    let listed = rota.get("schedules").ok_or((1, "it has no `schedules`".to_owned()))?;
-    let text = |value: &serde_yaml::Value| value.as_str().map(str::to_owned);
-    if let Some(keys) = listed.as_mapping() {
-        return Ok(keys.keys().filter_map(text).collect());
-    }
-    let each = listed.as_sequence().into_iter().flatten();
-    Ok(each.filter_map(|one| one.get("name").or(Some(one)).and_then(text)).collect())
+    schedule_names(&rota).ok_or((1, "it has no `schedules`".to_owned()))
 }
 
 /// What every alert of ours carries, whatever was written over it.
