@@ -5,6 +5,7 @@
 mod add;
 mod client;
 mod dash;
+mod exposition;
 mod findings;
 mod fleet;
 mod inventory;

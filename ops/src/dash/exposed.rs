@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::exposition::sample;
+
 /// What one metric is.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Exposed {
@@ -41,14 +43,13 @@ impl Schema {
     }
 
     fn sample(&mut self, line: &str, kinds: &BTreeMap<&str, &str>) {
-        let end = line.find(['{', ' ']).unwrap_or(line.len());
-        let (name, rest) = line.split_at(end);
+        let Some((name, labels)) = sample(line.trim()) else { return };
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|tail| name.strip_suffix(tail));
         let kind = kinds.get(name).copied();
         let kind = kind.or_else(|| base.and_then(|base| kinds.get(base)).map(|_| "counter"));
         let exposed = self.metrics.entry(name.to_owned()).or_default();
         kind.unwrap_or_default().clone_into(&mut exposed.kind);
-        for (label, value) in labels(rest) {
+        for (label, value) in labels {
             exposed.labels.entry(label).or_default().insert(value);
         }
     }
@@ -92,36 +93,6 @@ pub(super) fn is_counter(metric: &str, schema: &Schema) -> bool {
         Some(exposed) if !exposed.kind.is_empty() => exposed.kind == "counter",
         _ => ["_total", "_count", "_sum", "_bucket"].iter().any(|tail| metric.ends_with(tail)),
     }
-}
-
-/// The labels of a sample, whose name was cut off.
-fn labels(text: &str) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    let mut rest = text.trim_start_matches('{');
-    while let Some((label, after)) = rest.split_once("=\"") {
-        let mut value = String::new();
-        let mut chars = after.char_indices();
-        let mut end = after.len();
-        while let Some((at, char)) = chars.next() {
-            match char {
-                '"' => {
-                    end = at + 1;
-                    break;
-                }
-                '\\' => value.extend(chars.next().map(|(_, escaped)| match escaped {
-                    'n' => '\n',
-                    other => other,
-                })),
-                other => value.push(other),
-            }
-        }
-        all.push((label.trim_start_matches([',', ' ']).to_owned(), value));
-        rest = &after[end..];
-        if rest.starts_with('}') {
-            break;
-        }
-    }
-    all
 }
 
 #[cfg(test)]

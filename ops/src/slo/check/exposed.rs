@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::exposition::sample;
+
 /// Names of series, and the values of their labels.
 #[derive(Debug, Default)]
 pub(crate) struct Exposed {
@@ -60,47 +62,6 @@ impl Exposed {
         };
         let best = self.series.keys().max_by_key(|name| shared(name))?;
         (shared(best) * 2 > wrong.len()).then_some(best)
-    }
-}
-
-/// The name and the labels of a line, when it is a sample.
-fn sample(line: &str) -> Option<(&str, Vec<(String, String)>)> {
-    let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
-    let (name, rest) = line.split_at(end);
-    let (labels, value) = match rest.strip_prefix('{') {
-        Some(rest) => labels(rest)?,
-        None => (Vec::new(), rest),
-    };
-    let value = value.split_whitespace().next()?;
-    let known = !name.is_empty() && value.parse::<f64>().is_ok();
-    known.then_some((name, labels))
-}
-
-/// Labels up to the closing brace, and what follows.
-fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
-    let mut labels = Vec::new();
-    loop {
-        rest = rest.trim_start_matches([',', ' ']);
-        if let Some(after) = rest.strip_prefix('}') {
-            return Some((labels, after));
-        }
-        let (name, quoted) = rest.split_once("=\"")?;
-        let (mut value, mut escaped, mut end) = (String::new(), false, None);
-        for (at, c) in quoted.char_indices() {
-            match c {
-                'n' if escaped => value.push('\n'),
-                _ if escaped => value.push(c),
-                '\\' => {}
-                '"' => {
-                    end = Some(at + 1);
-                    break;
-                }
-                _ => value.push(c),
-            }
-            escaped = c == '\\' && !escaped;
-        }
-        labels.push((name.trim().to_owned(), value));
-        rest = &quoted[end?..];
     }
 }
 
