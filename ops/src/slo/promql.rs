@@ -1,10 +1,12 @@
 //! Expressions as syntax trees: whether they can be read, what they select, whether two are the same.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{self, Expr, VectorSelector};
-use promql_parser::util::{ExprVisitor, walk_expr};
+
+use crate::promql;
 
 /// What Sloth writes where a window belongs, with the spaces that Go's templates allow.
 const WINDOWS: [&str; 3] = ["{{.window}}", "{{ .window }}", "{{.window }}"];
@@ -16,8 +18,6 @@ pub(crate) struct Selector {
     pub(crate) metric: String,
     /// Labels that must have one of some values: `=` and plain alternatives of `=~`.
     pub(crate) values: Vec<(String, Vec<String>)>,
-    /// The selection as an expression.
-    pub(crate) text: String,
 }
 
 /// A template with its window.
@@ -52,37 +52,15 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 
 /// The selections of an expression, sorted, each once.
 pub(crate) fn selectors(expr: &Expr) -> Vec<Selector> {
-    struct Found(Vec<Selector>);
-    impl ExprVisitor for Found {
-        type Error = Infallible;
-        fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
-            // The other kinds of expressions select nothing themselves.
-            if let Expr::VectorSelector(one) = expr {
-                self.0.push(selector(one));
-            } else if let Expr::MatrixSelector(one) = expr {
-                self.0.push(selector(&one.vs));
-            }
-            Ok(true)
-        }
-    }
-    let mut found = Found(Vec::new());
-    let Ok(_) = walk_expr(&mut found, expr);
-    found.0.sort();
-    found.0.dedup();
-    found.0
+    let each: BTreeSet<Selector> = promql::selectors(expr).into_iter().map(selector).collect();
+    each.into_iter().collect()
 }
 
 fn selector(selected: &VectorSelector) -> Selector {
-    let named = |matcher: &&Matcher| matcher.name == "__name__" && matcher.op == MatchOp::Equal;
-    let matchers = &selected.matchers.matchers;
-    let metric = selected.name.clone();
-    let metric = metric.or_else(|| matchers.iter().find(named).map(|one| one.value.clone()));
-    let values = matchers.iter().filter(|matcher| matcher.name != "__name__");
-    let text = VectorSelector { offset: None, at: None, ..selected.clone() }.to_string();
+    let values = selected.matchers.matchers.iter().filter(|matcher| matcher.name != "__name__");
     Selector {
-        metric: metric.unwrap_or_default(),
+        metric: promql::metric(selected).unwrap_or_default().to_owned(),
         values: values.filter_map(|one| Some((one.name.clone(), required(one)?))).collect(),
-        text,
     }
 }
 
