@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::output::Exit;
+use crate::whole::write_whole;
 
 /// Name of the file in the data folder.
 const FILE: &str = "fleet.json";
@@ -127,9 +128,7 @@ impl Fleet {
     /// What the system says.
     pub(crate) fn write(&self) -> io::Result<()> {
         let text = serde_json::to_string_pretty(self).expect("a fleet is a tree of plain values");
-        let half = self.data.join(format!(".{FILE}"));
-        fs::write(&half, text)?;
-        fs::rename(half, self.data.join(FILE))
+        write_whole(&self.data.join(FILE), text)
     }
 
     /// Says that nothing runs any more.

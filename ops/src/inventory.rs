@@ -14,6 +14,7 @@ use crate::findings::{self, EXIT_CODES, Finding, Verdict};
 use crate::output::{self, Format, Style};
 use crate::prometheus::PrometheusError;
 use crate::web::WebError;
+use crate::whole::write_whole;
 
 mod audit;
 mod certificate;
@@ -202,17 +203,11 @@ fn render(args: &RenderArgs) -> Result<Verdict, InventoryError> {
     if args.check {
         return Ok(drift(out, &text, &args.at.inventory));
     }
-    write(out, &text)?;
+    // Prometheus reads the file whenever it changes.
+    write_whole(out, &text)
+        .map_err(|source| InventoryError::Write { path: out.clone(), source })?;
     output::note(&format!("{} {}", Style::stderr().strong("wrote"), out.display()));
     Ok(Verdict::Clean)
-}
-
-/// Whole or not at all: Prometheus reads the file whenever it changes.
-fn write(out: &Path, text: &str) -> Result<(), InventoryError> {
-    let failed = |source| InventoryError::Write { path: out.to_path_buf(), source };
-    let mut half = out.as_os_str().to_owned();
-    half.push(".new");
-    std::fs::write(&half, text).and_then(|()| std::fs::rename(&half, out)).map_err(failed)
 }
 
 fn drift(out: &Path, text: &str, from: &Path) -> Verdict {

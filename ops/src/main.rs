@@ -24,6 +24,7 @@ mod site;
 mod slo;
 mod up;
 mod web;
+mod whole;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;

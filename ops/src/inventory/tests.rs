@@ -196,7 +196,7 @@ fn rendering_twice_gives_the_same_bytes_and_drift_is_found() {
     for form in [Form::Prometheus, Form::Dns, Form::Docs, Form::Status] {
         let text = render(&inventory, form);
         assert_eq!(text, render(&inventory, form));
-        write(&out, &text).expect("it can be written");
+        write_whole(&out, &text).expect("it can be written");
         assert_eq!(drift(&out, &text, Path::new("i")), Verdict::Clean);
         assert_eq!(drift(&out, &format!("{text}x"), Path::new("i")), Verdict::Findings);
     }

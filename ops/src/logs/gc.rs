@@ -5,7 +5,6 @@
 //! whoever deletes the raw one, this command or the process itself, takes nothing that was to stay.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -194,16 +193,6 @@ fn first_stamp(path: &Path) -> std::io::Result<String> {
         }
     }
     Ok(String::new())
-}
-
-/// Writes a file as a whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LogsError> {
-    let half = beside(path, ".half");
-    let written = File::create(&half).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&half, path)).map_err(at(path))
 }
 
 /// What `gc` did, for people.

@@ -17,6 +17,7 @@ use super::triage::Sources;
 use crate::findings::Verdict;
 use crate::output;
 use crate::prometheus::Series;
+use crate::whole::write_whole;
 
 /// Pause between two looks at Prometheus.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -207,7 +208,7 @@ fn names_cause(series: &[Series], answer: &str) -> bool {
 fn mark(page: &Page, today: Date) -> Result<(), DrillError> {
     let failed = |source| DrillError::Write { path: page.path.clone(), source };
     let text = std::fs::read_to_string(&page.path).map_err(failed)?;
-    std::fs::write(&page.path, marked(&text, today)).map_err(failed)
+    write_whole(&page.path, marked(&text, today)).map_err(failed)
 }
 
 fn marked(text: &str, today: Date) -> String {

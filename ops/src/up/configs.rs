@@ -14,6 +14,7 @@ use serde_yaml::Value;
 
 use crate::up::UpError;
 use crate::up::layout::{GatewayPlace, NodePlace};
+use crate::whole::write_whole;
 
 /// What the first line of a generated file begins with.
 const MARK: &str =
@@ -37,9 +38,7 @@ pub(crate) fn write(path: &Path, body: &str) -> Result<Written, UpError> {
     if is_edited(path)? {
         return Ok(Written::Kept);
     }
-    let text = format!("{MARK}{}\n{body}", cid(body));
-    let half = path.with_extension("yaml.new");
-    fs::write(&half, text).and_then(|()| fs::rename(&half, path)).map_err(failed)?;
+    write_whole(path, format!("{MARK}{}\n{body}", cid(body))).map_err(failed)?;
     Ok(Written::Generated)
 }
 

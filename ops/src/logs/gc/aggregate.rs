@@ -12,7 +12,7 @@ use telemetry::access::put_aside;
 
 use super::super::error::{LogsError, at};
 use super::super::record::{self, Field, Weight};
-use super::write_whole;
+use crate::whole::write_whole;
 
 /// What counts are kept by, beside the hour.
 const BY: [&str; 5] = ["role", "traffic", "outcome", "cache", "status"];
@@ -42,7 +42,7 @@ pub(super) fn make(hashed: &Path, file: &Path) -> Result<usize, LogsError> {
         count += 1;
     }
     if count > 0 {
-        write_whole(file, text.as_bytes())?;
+        write_whole(file, text).map_err(at(file))?;
     }
     Ok(count)
 }
@@ -56,7 +56,7 @@ pub(super) fn forget(file: &Path, limit: &str) -> Result<(), LogsError> {
     };
     let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
     if kept.len() < text.len() {
-        write_whole(file, kept.as_bytes())?;
+        write_whole(file, kept).map_err(at(file))?;
     }
     Ok(())
 }

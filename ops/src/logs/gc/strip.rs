@@ -9,7 +9,7 @@ use telemetry::access::put_aside;
 use super::super::error::{LogsError, at};
 use super::super::record::{self, Field};
 use super::super::sources::{beside, seals};
-use super::write_whole;
+use crate::whole::write_whole;
 
 /// Fields that lead to other logs, or were written in clear text.
 const STRIPPED: [&str; 4] = ["req_id", "trace_id", "root_cid", "path"];
@@ -28,7 +28,7 @@ pub(super) fn make(log: &Path, hashed: &Path) -> Result<usize, LogsError> {
         }
         let bytes = fs::read(&segment).map_err(at(&segment))?;
         let stripped = strip(&bytes);
-        write_whole(&target, &stripped)?;
+        write_whole(&target, &stripped).map_err(at(&target))?;
         let mut tally = Tally::default();
         tally.add(&stripped);
         let seal = tally.seal(&name, &last_stamp(&stripped));
