@@ -1,7 +1,7 @@
 //! How long the certificate of a listener is still good.
 //!
 //! The connection is made as any client would make it, so that a chain that nobody accepts is said to
-//! be refused. Of the certificate only its end is read, which needs no parser of certificates.
+//! be refused.
 
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -11,12 +11,7 @@ use std::time::Duration;
 use hyper_rustls::ConfigBuilderExt;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
-
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const VERSION: u8 = 0xa0;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The second since 1970 at which the certificate of a listener ends. Blocks.
 ///
@@ -48,59 +43,21 @@ pub(super) fn ends_at(host: &str, port: u16, within: Duration) -> Result<i64, St
 
 /// The end of a certificate (RFC 5280 §4.1.2.5), in seconds since 1970.
 fn not_after(certificate: &[u8]) -> Option<i64> {
-    let (_, certificate, _) = element(certificate, SEQUENCE)?;
-    let (_, mut body, _) = element(certificate, SEQUENCE)?;
-    if let Some((_, _, rest)) = element(body, VERSION) {
-        body = rest;
-    }
-    // The serial number, the algorithm and the issuer stand before it.
-    for tag in [INTEGER, SEQUENCE, SEQUENCE] {
-        body = element(body, tag)?.2;
-    }
-    let (_, validity, _) = element(body, SEQUENCE)?;
-    let (_, _, validity) = any(validity)?;
-    let (tag, text, _) = any(validity)?;
-    time(tag, std::str::from_utf8(text).ok()?)
-}
-
-/// The element at the front, which has to have this tag: its tag, its content and what follows it.
-fn element(bytes: &[u8], tag: u8) -> Option<(u8, &[u8], &[u8])> {
-    any(bytes).filter(|(found, ..)| *found == tag)
-}
-
-fn any(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let digits = usize::from(first & 0x7f);
-        if !(1..=3).contains(&digits) {
-            return None;
-        }
-        let (length, rest) = rest.split_at_checked(digits)?;
-        (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
-}
-
-fn time(tag: u8, text: &str) -> Option<i64> {
-    let text = match tag {
-        UTC_TIME => {
-            let century = if text.get(..2)?.parse::<u8>().ok()? < 50 { "20" } else { "19" };
-            format!("{century}{text}")
-        }
-        GENERALIZED_TIME => text.to_owned(),
-        _ => return None,
-    };
-    let read = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?;
-    Some(read.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(certificate.validity().not_after.timestamp())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SEQUENCE: u8 = 0x30;
+    const INTEGER: u8 = 0x02;
+    const BITS: u8 = 0x03;
+    const OID: u8 = 0x06;
+    const VERSION: u8 = 0xa0;
+    const UTC_TIME: u8 = 0x17;
+    const GENERALIZED_TIME: u8 = 0x18;
 
     fn der(tag: u8, content: &[u8]) -> Vec<u8> {
         let length = u16::try_from(content.len()).expect("it is short").to_be_bytes();
@@ -109,15 +66,18 @@ mod tests {
 
     fn certificate(end: &[u8]) -> Vec<u8> {
         let validity = der(SEQUENCE, &[der(UTC_TIME, b"260101000000Z"), end.to_vec()].concat());
+        let (algorithm, bits) =
+            (der(SEQUENCE, &der(OID, &[0x2b, 0x65, 0x70])), der(BITS, &[0; 33]));
         let parts = [
             der(VERSION, &der(INTEGER, &[2])),
             der(INTEGER, &[7; 20]),
-            der(SEQUENCE, b"algorithm"),
-            der(SEQUENCE, b"issuer"),
+            algorithm.clone(),
+            der(SEQUENCE, b""),
             validity,
-            der(SEQUENCE, b"subject"),
+            der(SEQUENCE, b""),
+            der(SEQUENCE, &[&algorithm[..], &bits].concat()),
         ];
-        der(SEQUENCE, &der(SEQUENCE, &parts.concat()))
+        der(SEQUENCE, &[der(SEQUENCE, &parts.concat()), algorithm, bits].concat())
     }
 
     #[test]
