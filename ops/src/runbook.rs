@@ -21,6 +21,7 @@ mod triage;
 
 use crate::client::Endpoint;
 use crate::findings::{self, Finding, Verdict};
+use crate::fleet::Fleet;
 use crate::output::{self, Format, Style};
 use crate::rota::{ROTA, Rota, RotaError};
 use lint::{Against, Alerts};
@@ -30,6 +31,8 @@ use triage::Sources;
 
 /// Longest wait for one answer of a triage.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// Where Prometheus is unless somebody says otherwise.
+const PROMETHEUS: &str = "http://127.0.0.1:9090";
 
 /// What `bifrost runbook` is told.
 #[derive(Debug, Args)]
@@ -38,7 +41,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
   bifrost runbook lint --alerts slo/generated/rules.yaml --format json
   bifrost runbook build --out public/runbooks
   bifrost runbook triage NodeUnreachable --prometheus http://127.0.0.1:9090
-  bifrost runbook drill NodeUnreachable --prometheus http://127.0.0.1:9090
+  bifrost runbook drill NodeUnreachable --data .bifrost
 
 Exit codes:
   0  checked, nothing found; every answer is as expected
@@ -70,7 +73,7 @@ enum RunbookCommand {
     Triage(AskArgs),
     /// Break a fleet of `bifrost up --observe` on purpose, wait for the alert, and see whether the
     /// page names the cause.
-    Drill(DrillArgs),
+    Drill(AskArgs),
 }
 
 #[derive(Debug, Args)]
@@ -101,24 +104,26 @@ struct AskArgs {
     /// The alert, or the procedure.
     #[arg(value_name = "ALERT")]
     name: String,
-    /// Prometheus.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
-    prometheus: String,
+    /// Prometheus [default: that of the fleet in --data if it has one, else http://127.0.0.1:9090].
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
     /// The gateway's admin listener, in place of http://127.0.0.1:9080.
     #[arg(long, value_name = "URL")]
     gateway: Option<Endpoint>,
     /// The node's admin listener, in place of http://127.0.0.1:9180.
     #[arg(long, value_name = "URL")]
     node: Option<Endpoint>,
-}
-
-#[derive(Debug, Args)]
-struct DrillArgs {
-    #[command(flatten)]
-    ask: AskArgs,
-    /// The data folder of the fleet.
+    /// The data folder of a fleet of `bifrost up --observe`.
     #[arg(long, value_name = "DIR", default_value = ".bifrost")]
     data: PathBuf,
+}
+
+impl AskArgs {
+    /// The Prometheus that is named, or that of the fleet, or the one that is usual elsewhere.
+    fn prometheus(&self) -> String {
+        let of_fleet = || Some(Fleet::read(&self.data).ok()?.observe?.prometheus);
+        self.prometheus.clone().or_else(of_fleet).unwrap_or_else(|| PROMETHEUS.to_owned())
+    }
 }
 
 /// Runs `bifrost runbook` and says how it ended.
@@ -248,7 +253,7 @@ fn asked(
             None => format!("there is no page {}; there are: {}", args.name, known.join(", ")),
         });
     };
-    let mut sources = Sources::new(tasks, &args.prometheus, ANSWER_WITHIN)
+    let mut sources = Sources::new(tasks, &args.prometheus(), ANSWER_WITHIN)
         .map_err(|error| format!("{error}; name it with --prometheus URL"))?;
     let instead = [("http://127.0.0.1:9080", &args.gateway), ("http://127.0.0.1:9180", &args.node)];
     for (written, asked) in instead {
@@ -282,8 +287,8 @@ async fn triaged(
     }
 }
 
-async fn drilled(read: (Vec<Page>, Vec<Finding>), args: &DrillArgs, tasks: &Tasks) -> Verdict {
-    let (page, sources) = match asked(read, &args.ask, tasks) {
+async fn drilled(read: (Vec<Page>, Vec<Finding>), args: &AskArgs, tasks: &Tasks) -> Verdict {
+    let (page, sources) = match asked(read, args, tasks) {
         Ok(asked) => asked,
         Err(text) => return refused(&text),
     };
@@ -307,4 +312,36 @@ async fn drilled(read: (Vec<Page>, Vec<Finding>), args: &DrillArgs, tasks: &Task
 
 fn refused_text(error: &drill::DrillError) -> String {
     format!("{} {}", Style::stderr().failure("bifrost:"), output::chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{Observers, Site};
+
+    #[test]
+    fn prometheus_is_the_one_named_or_that_of_the_fleet_or_the_usual_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut args = AskArgs {
+            name: "A".to_owned(),
+            prometheus: None,
+            gateway: None,
+            node: None,
+            data: folder.path().to_owned(),
+        };
+        assert_eq!(args.prometheus(), PROMETHEUS);
+        let [prometheus, alertmanager, probe] =
+            ["http://p", "http://a", "http://b"].map(str::to_owned);
+        let fleet = Fleet {
+            data: args.data.clone(),
+            gateways: Vec::new(),
+            nodes: Vec::new(),
+            site: Site { url: String::new(), root: String::new() },
+            observe: Some(Observers { prometheus, alertmanager, probe }),
+        };
+        fleet.write().expect("it can be written");
+        assert_eq!(args.prometheus(), "http://p");
+        args.prometheus = Some("http://q".to_owned());
+        assert_eq!(args.prometheus(), "http://q");
+    }
 }
