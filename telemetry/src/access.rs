@@ -4,6 +4,7 @@
 //! are dropped and counted: a slow disk costs lines, never requests. A line is made anonymous while it
 //! is made, so that no queue, sink or collector ever holds an address, a query or a secret.
 
+mod collector;
 mod config;
 mod entry;
 mod error;
@@ -25,6 +26,7 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
+use collector::Collector;
 pub use config::{Cleartext, Config, Destination};
 pub use entry::{Counts, Detail, Entry, FIELDS, Root, VERSION};
 pub use error::AccessError;
@@ -49,9 +51,12 @@ pub struct AccessLog {
 }
 
 struct Shared {
-    records: Lane,
+    /// Where records go; none when only a collector gets them.
+    records: Option<Lane>,
     /// Where records with clear text go, when that is a file of its own.
     clear: Option<Lane>,
+    /// Where records go too, without clear text.
+    collector: Option<Lane>,
     dropped: Counter,
     keys: Arc<Keys>,
     /// What all records of this process say, as fields.
@@ -67,6 +72,14 @@ struct Shared {
 struct Lane {
     queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What is written to.
+#[derive(Default)]
+struct Sinks {
+    records: Option<Sink>,
+    clear: Option<Sink>,
+    collector: Option<Sink>,
 }
 
 thread_local! {
@@ -90,15 +103,22 @@ impl AccessLog {
         config.check()?;
         let metrics = Metrics::new(registry);
         let errors = config.cleartext == Cleartext::Errors;
-        let (sink, clear) = match config.to {
-            Destination::Off => return Ok(Self::off()),
-            Destination::Stdout => (Sink::stdout(), None),
+        let (records, clear) = match config.to {
+            Destination::Off => (None, None),
+            Destination::Stdout => (Some(Sink::stdout()), None),
             Destination::File if errors => {
-                (Sink::file(config)?, Some(Sink::file(&config.clear())?))
+                (Some(Sink::file(config)?), Some(Sink::file(&config.clear())?))
             }
-            Destination::File => (Sink::file(config)?, None),
+            Destination::File => (Some(Sink::file(config)?), None),
         };
-        Self::with_sinks(config, process, (sink, clear), metrics)
+        let collector = config.collector.as_deref().map(|url| {
+            Collector::new(url, config, process).map(|to| Sink::Collector(Box::new(to)))
+        });
+        let collector = collector.transpose()?;
+        if records.is_none() && collector.is_none() {
+            return Ok(Self::off());
+        }
+        Self::with_sinks(config, process, Sinks { records, clear, collector }, metrics)
     }
 
     /// An access log that takes no lines.
@@ -110,19 +130,21 @@ impl AccessLog {
     fn with_sinks(
         config: &Config,
         process: Process,
-        (sink, clear): (Sink, Option<Sink>),
+        sinks: Sinks,
         metrics: Metrics,
     ) -> Result<Self, AccessError> {
         let keys = Keys::open(config.key_file.as_deref(), SystemTime::now())?;
         let keys = Arc::new(keys);
         let dropped = metrics.dropped.clone();
-        let inline = config.cleartext == Cleartext::Errors && clear.is_none();
+        let inline = config.cleartext == Cleartext::Errors && sinks.clear.is_none();
         let lane = |sink| Lane::start(config, sink, &metrics, &keys);
-        let records = lane(sink)?;
-        let clear = clear.map(lane).transpose()?;
+        let records = sinks.records.map(lane).transpose()?;
+        let clear = sinks.clear.map(lane).transpose()?;
+        let collector = sinks.collector.map(lane).transpose()?;
         let (about, rate) = (about(config, process), config.sample.to_string());
         let sample = config.sample;
-        let shared = Shared { records, clear, dropped, keys, about, sample, rate, inline };
+        let shared =
+            Shared { records, clear, collector, dropped, keys, about, sample, rate, inline };
         Ok(Self { shared: Some(Arc::new(shared)) })
     }
 
@@ -140,15 +162,17 @@ impl AccessLog {
         let mut line = Line::begin(SPARE.take(), now);
         entry.write(&mut line, &shared.about, &keys, if whole { "1" } else { &shared.rate });
         let is_clear = entry.detail == Detail::Clear;
-        if is_clear && shared.inline {
-            entry.write_clear(&mut line);
-        }
         let mark = line.mark();
-        shared.push(&shared.records, line.closed());
-        if let Some(clear) = shared.clear.as_ref().filter(|_| is_clear) {
+        let clear_inside = is_clear && shared.inline;
+        let plain = shared.records.iter().filter(|_| !clear_inside);
+        for lane in plain.chain(&shared.collector) {
+            shared.push(lane, line.closed());
             line.cut(mark);
+        }
+        if is_clear {
             entry.write_clear(&mut line);
-            shared.push(clear, line.closed());
+            let lane = if clear_inside { &shared.records } else { &shared.clear };
+            lane.iter().for_each(|lane| shared.push(lane, line.closed()));
         }
         SPARE.set(line.into_spare());
     }
@@ -159,7 +183,7 @@ impl AccessLog {
         if let Some(shared) = &self.shared {
             let mut line = Line::begin(SPARE.take(), SystemTime::now());
             fill(&mut line);
-            shared.push(&shared.records, line.closed());
+            shared.records.iter().for_each(|lane| shared.push(lane, line.closed()));
             SPARE.set(line.into_spare());
         }
     }
@@ -193,7 +217,7 @@ impl AccessLog {
 
 /// What all records of a process say, as fields of JSON behind a comma.
 fn about(config: &Config, process: Process) -> String {
-    let name = if config.name.is_empty() { process.text() } else { &config.name };
+    let name = config.name_of(process);
     let commit = build_info::commit();
     let commit = commit.get(..12).unwrap_or(commit);
     // None of these has anything to escape: see `Config::check`.
@@ -217,7 +241,7 @@ fn is_sampled(share: f64, req_id: &str, keys: &Pair) -> bool {
 
 impl Shared {
     fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        std::iter::once(&self.records).chain(&self.clear)
+        self.records.iter().chain(&self.clear).chain(&self.collector)
     }
 
     fn push(&self, lane: &Lane, line: &[u8]) {
@@ -273,6 +297,8 @@ impl fmt::Debug for AccessLog {
     }
 }
 
+#[cfg(test)]
+mod collector_tests;
 #[cfg(test)]
 mod privacy_tests;
 #[cfg(test)]

@@ -14,8 +14,8 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 pub use config::Config;
-pub(crate) use export::Exporter;
 pub use export::TraceError;
+pub(crate) use export::{Exporter, resource};
 pub use request_id::RequestId;
 
 /// The header that carries a trace context.

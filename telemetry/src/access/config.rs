@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use super::AccessError;
+use crate::Process;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -31,6 +32,9 @@ pub struct Config {
     /// The same for files with clear text. Default 1 day. Zero keeps them until there are too many.
     #[serde(with = "crate::config::duration")]
     pub keep_clear_for: Duration,
+    /// A collector that gets every record too, by OTLP over HTTP, without clear text:
+    /// `http://127.0.0.1:4318/v1/logs`; `https` is not spoken. Default none.
+    pub collector: Option<String>,
     /// Most memory for lines that wait for the writer, twice over while it writes. Default 8 MiB,
     /// half a second of 40 thousand requests per second. Zero drops every line.
     pub queue_max: ByteSize,
@@ -63,7 +67,7 @@ pub enum Destination {
     Stdout,
     /// A file that is rotated by size and by day.
     File,
-    /// Nowhere; records are not even made.
+    /// Nowhere; without a collector records are not even made.
     Off,
 }
 
@@ -86,6 +90,7 @@ impl Default for Config {
             keep: 32,
             keep_for: 7 * DAY,
             keep_clear_for: DAY,
+            collector: None,
             queue_max: ByteSize::mib(8),
             flush_every: Duration::from_millis(100),
             env: "local".to_owned(),
@@ -101,10 +106,13 @@ impl Config {
     /// Says whether records can be made as asked, without opening anything.
     ///
     /// # Errors
-    /// [`AccessError::Sample`], [`AccessError::Label`].
+    /// [`AccessError::Sample`], [`AccessError::Label`], [`AccessError::Collector`].
     pub fn check(&self) -> Result<(), AccessError> {
         if !(0.0..=1.0).contains(&self.sample) {
             return Err(AccessError::Sample(self.sample));
+        }
+        if let Some(url) = self.collector.as_ref().filter(|url| !url.starts_with("http://")) {
+            return Err(AccessError::Collector(url.clone()));
         }
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         for (key, text) in [("access.env", &self.env), ("access.name", &self.name)] {
@@ -113,6 +121,11 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The process that records name.
+    pub(super) fn name_of(&self, process: Process) -> &str {
+        if self.name.is_empty() { process.text() } else { &self.name }
     }
 
     /// Where records with clear text go.

@@ -33,6 +33,15 @@ pub enum AccessError {
         /// What it says.
         text: String,
     },
+    /// The collector's URL is none that can be used.
+    #[error("access.collector is {0}: write an http URL such as http://127.0.0.1:4318/v1/logs")]
+    Collector(String),
+    /// The exporter to the collector could not be made.
+    #[error("could not make the exporter of access records; see access.collector")]
+    Exporter(#[source] opentelemetry_otlp::ExporterBuildError),
+    /// There is no tokio runtime for it.
+    #[error("access records are sent from within a tokio runtime")]
+    Runtime(#[source] tokio::runtime::TryCurrentError),
     /// The writer's thread could not be started.
     #[error("could not start the writer of the access log")]
     Start(#[source] io::Error),

@@ -10,7 +10,7 @@ use super::*;
 use crate::trace::TraceContext;
 
 /// A request whose every private part has a word of its own.
-struct Asked {
+pub(super) struct Asked {
     detail: Detail,
     req_id: String,
     client: IpAddr,
@@ -18,12 +18,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(detail: Detail, req_id: &str) -> Self {
+    pub(super) fn of(detail: Detail, req_id: &str) -> Self {
         let client = "203.0.113.77".parse().expect("an address");
         Self { detail, req_id: req_id.to_owned(), client, path: "/ipfs/bafyroot/private/diary" }
     }
 
-    fn record(&self, log: &AccessLog) {
+    pub(super) fn record(&self, log: &AccessLog) {
         let referrer = HeaderValue::from_static("https://u:pw@my.example.org/inbox?id=7");
         let root = Root { digest: b"digest", codec: "raw", text: &"bafyroot" };
         log.record(&Entry {

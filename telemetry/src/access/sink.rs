@@ -1,4 +1,5 @@
-//! Where records go: the standard output, or a file that is put aside by size and at midnight UTC.
+//! Where records go: the standard output, a collector, or a file that is put aside by size and at
+//! midnight UTC.
 //!
 //! Putting aside renames and never copies; the files are `<path>` and `<path>.<time>`, whose names
 //! never change again and sort by age. What is put aside is sealed in the log's ledger, and so is what
@@ -11,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::collector::{self, Collector};
 use super::ledger::{self, Deleted, Event, Seal, Tally};
 use super::{AccessError, Config, stamp};
 
@@ -18,6 +20,7 @@ use super::{AccessError, Config, stamp};
 pub(super) enum Sink {
     Writer { to: Box<dyn Write + Send>, torn: bool },
     File(Box<Rotated>),
+    Collector(Box<Collector>),
 }
 
 /// A file that is rotated.
@@ -69,6 +72,14 @@ impl Sink {
         })))
     }
 
+    /// How many lines it takes at once.
+    pub(super) fn lines_max(&self) -> usize {
+        match self {
+            Self::Writer { .. } | Self::File(_) => usize::MAX,
+            Self::Collector(_) => collector::BATCH_MAX,
+        }
+    }
+
     /// Writes whole lines.
     pub(super) fn write(&mut self, lines: &[u8], now: SystemTime) -> io::Result<()> {
         match self {
@@ -81,13 +92,14 @@ impl Sink {
                 Ok(())
             }
             Self::File(rotated) => rotated.write(lines, now),
+            Self::Collector(collector) => collector.send(lines),
         }
     }
 
     /// Opens the file anew under its path.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
         match self {
-            Self::Writer { .. } => Ok(()),
+            Self::Writer { .. } | Self::Collector(_) => Ok(()),
             Self::File(rotated) => rotated.reopen(),
         }
     }
@@ -96,7 +108,7 @@ impl Sink {
     /// enough.
     pub(super) fn tidy(&mut self, now: SystemTime) -> io::Result<()> {
         match self {
-            Self::Writer { .. } => Ok(()),
+            Self::Writer { .. } | Self::Collector(_) => Ok(()),
             Self::File(rotated) => {
                 rotated.rotate_if_due(now)?;
                 if now < rotated.look_at {

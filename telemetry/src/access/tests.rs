@@ -299,7 +299,8 @@ fn failed_write_is_counted_and_leaves_whole_lines() {
 const VALUE_BYTES: usize = 4096;
 
 fn one_sink(config: &Config, sink: Sink, registry: &Registry) -> Result<AccessLog, AccessError> {
-    AccessLog::with_sinks(config, Process::Gateway, (sink, None), Metrics::new(registry))
+    let sinks = Sinks { records: Some(sink), ..Sinks::default() };
+    AccessLog::with_sinks(config, Process::Gateway, sinks, Metrics::new(registry))
 }
 
 pub(super) fn config(folder: &tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Config {

@@ -66,17 +66,20 @@ impl Writer {
     }
 
     fn write(&mut self, bytes: &[u8], lines: u64, now: SystemTime) {
-        if bytes.is_empty() {
-            return;
-        }
-        match self.sink.write(bytes, now) {
-            Ok(()) => {
-                self.metrics.written.inc_by(lines);
-                self.failing = false;
-            }
-            Err(error) => {
-                self.metrics.dropped.inc_by(lines);
-                self.note(Some(error));
+        let mut left = lines;
+        for part in parts(bytes, self.sink.lines_max()) {
+            match self.sink.write(part.bytes, now) {
+                Ok(()) => {
+                    self.metrics.written.inc_by(part.lines);
+                    self.failing = false;
+                    left -= part.lines;
+                }
+                Err(error) => {
+                    // What comes behind is not tried: it would fail as slowly.
+                    self.metrics.dropped.inc_by(left);
+                    self.note(Some(error));
+                    return;
+                }
             }
         }
     }
@@ -91,6 +94,26 @@ impl Writer {
             self.failing = true;
         }
     }
+}
+
+/// Whole lines that are written at once.
+struct Part<'a> {
+    bytes: &'a [u8],
+    lines: u64,
+}
+
+/// Cuts lines into parts of so many lines at most.
+fn parts(mut bytes: &[u8], lines_max: usize) -> impl Iterator<Item = Part<'_>> {
+    std::iter::from_fn(move || {
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let (mut lines, mut end) = (0, 0);
+        for (place, _) in ends.take(lines_max) {
+            (lines, end) = (lines + 1, place + 1);
+        }
+        let (part, rest) = bytes.split_at(end);
+        bytes = rest;
+        (lines > 0).then_some(Part { bytes: part, lines })
+    })
 }
 
 struct Ended(Arc<Queue>);

@@ -60,7 +60,7 @@ impl Exporter {
         };
         config.check()?;
         tokio::runtime::Handle::try_current().map_err(TraceError::Runtime)?;
-        let resource = resource(process);
+        let resource = resource(process, []);
         let mut exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_endpoint(endpoint)
@@ -230,10 +230,12 @@ async fn gathered(
     tokio::time::sleep(export_every).await;
 }
 
-fn resource(process: Process) -> Resource {
+/// Who sends, and what more is to be said of it.
+pub(crate) fn resource(process: Process, more: impl IntoIterator<Item = KeyValue>) -> Resource {
     Resource::builder_empty()
         .with_service_name(format!("bifrost-{}", process.text()))
         .with_attribute(KeyValue::new("service.version", build_info::version()))
         .with_attribute(KeyValue::new("vcs.ref.head.revision", build_info::commit()))
+        .with_attributes(more)
         .build()
 }
