@@ -1,7 +1,9 @@
 //! Unit tests for promtool, made with the rules: the cases that a rule of this kind gets wrong.
 //!
 //! A: a pause in traffic. B: no bad series yet. C: everything vanishes. D and E: few bad events among
-//! many, and many among few. F: one failure among little traffic. G: all is bad.
+//! many, and many among few. F: one failure among little traffic. G: all is bad. H: a process starts
+//! again, and its counters at zero. I: nothing is scraped for a while. J: the clock of Prometheus jumps
+//! ahead.
 
 use serde::Serialize;
 
@@ -78,7 +80,11 @@ pub(crate) fn cases(slo: &Slo) -> Vec<Test> {
         let (few, many) = (10, 60_000);
         cases.push(mixed(slo, "D: bad events of few, then many good ones", few, many));
         cases.push(mixed(slo, "E: bad events of many, then few good ones", many, few));
+        cases.push(restart(slo));
     }
+    cases.push(hole(slo, "I: what was not scraped is no spike", 12, 12));
+    // One minute of events lies between two scrapes that seem an hour apart.
+    cases.push(hole(slo, "J: a clock that jumps ahead is no spike", 1, 60));
     cases.push(one_failure(slo));
     cases.push(outage(slo));
     cases
@@ -121,6 +127,43 @@ fn mixed(slo: &Slo, name: &str, first: u64, then: u64) -> Test {
     let within = truth / 10.0 + EXTRAPOLATED;
     let near = format!("abs({} - {truth:.9}) < bool {within:.9}", share(slo));
     test(slo, name, "1m", inputs(slo, &phases, true), vec![claim(near, 80, 1)])
+}
+
+/// Half an hour of good events, a start at zero, and some more.
+fn restart(slo: &Slo) -> Test {
+    let phases = [phase(30, USUAL, 0)];
+    let mut inputs = inputs(slo, &phases, true);
+    for input in &mut inputs {
+        input.values = format!("{0} {0}", input.values);
+    }
+    test(slo, "H: a start at zero is no spike", "1m", inputs, unmoved(slo, 60))
+}
+
+/// Good events, of which so many minutes are not seen; Prometheus takes them for `seems`.
+fn hole(slo: &Slo, name: &str, minutes: u64, seems: u64) -> Test {
+    let phases = [phase(30, USUAL, 0), phase(minutes, USUAL, 0), phase(30, USUAL, 0)];
+    let mut inputs = inputs(slo, &phases, true);
+    for input in &mut inputs {
+        let mut parts: Vec<&str> = input.values.split(' ').collect();
+        let unseen = format!("_x{seems}");
+        let place = parts.len() - 2;
+        parts[place] = &unseen;
+        input.values = parts.join(" ");
+    }
+    test(slo, name, "1m", inputs, unmoved(slo, 60 + seems))
+}
+
+/// That so many minutes of ordinary traffic raised nothing, and never looked like more.
+fn unmoved(slo: &Slo, minutes: u64) -> Vec<Claim> {
+    let mut claims =
+        vec![claim(share(slo), minutes, 0), claim(ever(slo, None, minutes), minutes, 0)];
+    if !matches!(slo.shape, Some(Shape::Age { .. })) {
+        // A twentieth is what extrapolation to the ends of a window may add.
+        let most = USUAL * 21 / 20;
+        let peak = format!("max_over_time(slo:events_total:rate5m{}[{minutes}m])", chosen(slo));
+        claims.push(claim(format!("60 * max({peak}) > bool {most}"), minutes, 0));
+    }
+    claims
 }
 
 fn one_failure(slo: &Slo) -> Test {
