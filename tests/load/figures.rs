@@ -33,6 +33,7 @@ pub(crate) fn measure(table: &mut Table, peers: &[Peer]) -> Result<()> {
     import(table)?;
     memory(table)?;
     crate::folders::measure(table)?;
+    crate::telemetry::measure(table)?;
     table.figure("`bifrost up` to first page", "s", Wanted::AtMost(5.0), first_page);
     Ok(())
 }

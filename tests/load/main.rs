@@ -11,6 +11,7 @@ mod folders;
 mod memory;
 mod peers;
 mod table;
+mod telemetry;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
