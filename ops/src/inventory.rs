@@ -13,6 +13,7 @@ use telemetry::Tasks;
 use crate::findings::{self, EXIT_CODES, Finding, Verdict};
 use crate::output::{self, Format, Style};
 use crate::prometheus::PrometheusError;
+use crate::rota::{Rota, RotaError, on_call};
 use crate::web::WebError;
 use crate::whole::write_whole;
 
@@ -52,6 +53,7 @@ enum Command {
   bifrost inventory render --as prometheus --out /etc/prometheus/bifrost.json
   bifrost inventory render --as prometheus --out /etc/prometheus/bifrost.json --check
   bifrost inventory render --as dns --env production >> zone
+  bifrost inventory render --as status --rota runbooks/rota.yaml
   bifrost inventory render --as docs")]
     Render(RenderArgs),
     /// Compare the list with what runs: which processes are managed, and what each lacks.
@@ -92,6 +94,9 @@ struct RenderArgs {
     /// Only processes of this environment.
     #[arg(long)]
     env: Option<String>,
+    /// For a status page: say who is on call now, by this rota.
+    #[arg(long, value_name = "FILE")]
+    rota: Option<PathBuf>,
     /// Write here rather than to stdout.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -146,6 +151,9 @@ pub(crate) enum InventoryError {
         /// What is wrong with it.
         findings: Vec<Finding>,
     },
+    /// The rota cannot be used.
+    #[error(transparent)]
+    Rota(#[from] RotaError),
     /// No client can be made.
     #[error(transparent)]
     Web(#[from] WebError),
@@ -195,7 +203,9 @@ fn render(args: &RenderArgs) -> Result<Verdict, InventoryError> {
     if let Some(env) = &args.env {
         inventory.processes.retain(|process| process.env == *env);
     }
-    let text = render::render(&inventory, args.form);
+    let rota = args.rota.as_deref().map(Rota::read).transpose()?;
+    let on_call = rota.map(|rota| on_call::shown(&rota, jiff::Timestamp::now()));
+    let text = render::render(&inventory, args.form, on_call);
     let Some(out) = &args.out else {
         output::result(&text);
         return Ok(Verdict::Clean);

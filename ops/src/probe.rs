@@ -4,6 +4,7 @@
 //! bytes that came. Nothing is asked in silence: a check that cannot be made says why, every time.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -113,6 +114,9 @@ struct ServeArgs {
     /// How often checks are made; each time a tenth earlier or later.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     every: Duration,
+    /// Show who is on call too, as alerts name people by: the rota, read at the start.
+    #[arg(long, value_name = "FILE")]
+    rota: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,6 @@
 //! Nothing is kept but the file: the answer for an instant is computed from it, so that whoever has
 //! the file and a clock has the answer.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -15,6 +14,7 @@ pub(crate) mod alertmanager;
 mod check;
 mod file;
 mod ics;
+pub(crate) mod on_call;
 mod page;
 mod shifts;
 #[cfg(test)]
@@ -25,7 +25,9 @@ pub(crate) use file::{Person, Rota, RotaError};
 use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Format, Style, Table};
 use file::{Instant, Schedule};
+use on_call::OnCall;
 use shifts::Shift;
+use telemetry::metrics::Registry;
 
 /// Where the rota lies in this project.
 pub(crate) const ROTA: &str = "runbooks/rota.yaml";
@@ -128,7 +130,7 @@ pub(crate) fn run(args: &RotaArgs) -> Verdict {
         RotaCommand::Alertmanager { webhook } => {
             said(&alertmanager::config(&rota, webhook.as_deref()))
         }
-        RotaCommand::Metrics => said(&metrics(&rota, &named, now)),
+        RotaCommand::Metrics => said(&metrics(rota, args.schedule.as_deref(), now)),
     }
 }
 
@@ -252,22 +254,11 @@ fn say_check(
 }
 
 /// Who is on call as a gauge that is 1 for them and 0 for everybody else of the schedule.
-fn metrics(rota: &Rota, schedules: &[&Schedule], now: Timestamp) -> String {
-    let mut text = String::from(
-        "# HELP bifrost_rota_on_call Whether the person is on call for the schedule.\n\
-         # TYPE bifrost_rota_on_call gauge\n",
-    );
-    for schedule in schedules {
-        let on_call = rota.owner_at(&schedule.name, now).map(|person| &person.handle[..]);
-        let mut people: BTreeMap<&str, u8> =
-            check::hours(schedule, &[]).into_keys().map(|handle| (handle, 0)).collect();
-        people.extend(on_call.map(|handle| (handle, 1)));
-        for (handle, value) in people {
-            let labels = format!("schedule={:?},person={handle:?}", schedule.name);
-            text.push_str(&format!("bifrost_rota_on_call{{{labels}}} {value}\n"));
-        }
-    }
-    text
+fn metrics(mut rota: Rota, schedule: Option<&str>, now: Timestamp) -> String {
+    rota.schedules.retain(|one| schedule.is_none_or(|name| one.name == name));
+    let registry = Registry::new();
+    OnCall::new(rota, &registry).refresh(now);
+    registry.text()
 }
 
 /// The names of schedules, for those who take less than a whole rota: keys of `schedules`, or its

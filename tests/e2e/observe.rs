@@ -152,7 +152,7 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
     assert_eq!(page["labels"]["owner"], "bifrost-oncall", "{page}");
     assert_has_runbook(&page);
     assert_is_routed(alertmanager, "GatewayAvailability");
-    assert_somebody_is_on_call();
+    assert_names_who_is_on_call(&page);
 
     let by_outcome = "topk(1, sum by (outcome) (increase(bifrost_gateway_requests_total\
                       {outcome=~\"timeout|upstream_fault|overload|truncated|internal\"}[2m])))";
@@ -238,9 +238,13 @@ fn assert_is_routed(alertmanager: SocketAddr, name: &str) {
 }
 
 #[track_caller]
-fn assert_somebody_is_on_call() {
+fn assert_names_who_is_on_call(page: &Value) {
     let rota = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks/rota.yaml");
     let now = bifrost(&["rota", "now", "--format", "json", "--rota", rota.to_str().expect("text")]);
     let text = String::from_utf8_lossy(&now.stdout);
-    assert!(now.status.success() && text.contains("bifrost-oncall"), "{text}");
+    let rows = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut people = rows.filter(|row| row["schedule"] == "bifrost-oncall");
+    let person = people.next().map(|row| row["person"].clone()).unwrap_or_default();
+    assert!(person.is_string(), "{text}");
+    assert_eq!(page["annotations"]["on_call"], person, "{page}");
 }

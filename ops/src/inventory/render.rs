@@ -20,13 +20,13 @@ pub(super) enum Form {
     Status,
 }
 
-/// Renders a list.
-pub(super) fn render(inventory: &Inventory, form: Form) -> String {
+/// Renders a list; a status page with who is on call, where that is known.
+pub(super) fn render(inventory: &Inventory, form: Form, on_call: Option<Vec<Value>>) -> String {
     match form {
         Form::Prometheus => prometheus(inventory),
         Form::Dns => zone::render(inventory),
         Form::Docs => docs(inventory),
-        Form::Status => status(inventory),
+        Form::Status => status(inventory, on_call),
     }
 }
 
@@ -84,7 +84,7 @@ fn docs(inventory: &Inventory) -> String {
 }
 
 /// Only what strangers may know: no admin listener is in it.
-fn status(inventory: &Inventory) -> String {
+fn status(inventory: &Inventory, on_call: Option<Vec<Value>>) -> String {
     let shown = inventory.processes.iter().filter(|process| process.status != Status::Planned);
     let processes: Vec<Value> = shown
         .map(|process| {
@@ -103,7 +103,11 @@ fn status(inventory: &Inventory) -> String {
             })
         })
         .collect();
-    pretty(&json!({ "environments": inventory.environments, "processes": processes }))
+    let mut shown = json!({ "environments": inventory.environments, "processes": processes });
+    if let Some(on_call) = on_call {
+        shown["on_call"] = on_call.into();
+    }
+    pretty(&shown)
 }
 
 fn pretty(value: &Value) -> String {

@@ -58,7 +58,7 @@ fn the_example_is_a_good_list() {
     assert_eq!(found(&text, None), []);
     let loaded = load(&text);
     assert_eq!(loaded.lines.of_key(0, "name"), 1 + line_of(&text, "name: gateway-0"));
-    assert!(render(&loaded.inventory, Form::Prometheus).contains("127.0.0.1:9181"));
+    assert!(render(&loaded.inventory, Form::Prometheus, None).contains("127.0.0.1:9181"));
 }
 
 fn line_of(text: &str, part: &str) -> usize {
@@ -141,7 +141,7 @@ fn nothing_is_rendered_from_a_list_with_faults() {
 
 #[test]
 fn targets_carry_the_labels_by_which_prometheus_knows_them() {
-    let text = render(&load(&list(&[GATEWAY, &bootstrap()])).inventory, Form::Prometheus);
+    let text = render(&load(&list(&[GATEWAY, &bootstrap()])).inventory, Form::Prometheus, None);
     let groups: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(groups[0]["targets"][0], "127.0.0.1:9080");
     let labels = &groups[0]["labels"];
@@ -155,7 +155,7 @@ fn targets_carry_the_labels_by_which_prometheus_knows_them() {
 
 #[test]
 fn zones_name_addresses_and_where_peers_dial() {
-    let zone = render(&load(&list(&[&bootstrap()])).inventory, Form::Dns);
+    let zone = render(&load(&list(&[&bootstrap()])).inventory, Form::Dns, None);
     let lines: Vec<&str> = zone.lines().skip(1).collect();
     let (quic, tcp) = ("/dns/b.example/udp/4001/quic-v1", "/ip4/203.0.113.5/tcp/4001");
     let txt = |address| format!("_dnsaddr.b.example. 300 IN TXT \"dnsaddr={address}/p2p/{PEER}\"");
@@ -175,15 +175,15 @@ fn what_is_planned_or_goes_is_in_no_zone_and_what_goes_is_still_scraped() {
     let goes = bootstrap().replace("active", "decommissioning, decommission: 2027-01-01");
     let planned = GATEWAY.replace("active", "planned");
     let inventory = load(&list(&[&goes, &planned])).inventory;
-    assert_eq!(render(&inventory, Form::Dns).lines().count(), 1);
-    let scraped = render(&inventory, Form::Prometheus);
+    assert_eq!(render(&inventory, Form::Dns, None).lines().count(), 1);
+    let scraped = render(&inventory, Form::Prometheus, None);
     assert!(scraped.contains("b-admin") && !scraped.contains("9080"), "{scraped}");
-    assert!(render(&inventory, Form::Docs).contains("| decommissioning until 2027-01-01 |"));
+    assert!(render(&inventory, Form::Docs, None).contains("| decommissioning until 2027-01-01 |"));
 }
 
 #[test]
 fn the_status_page_tells_no_admin_listener() {
-    let status = render(&load(&list(&[GATEWAY, &bootstrap()])).inventory, Form::Status);
+    let status = render(&load(&list(&[GATEWAY, &bootstrap()])).inventory, Form::Status, None);
     assert!(!status.contains("admin") && !status.contains("9080"), "{status}");
     assert!(status.contains(&format!("/ip4/203.0.113.5/tcp/4001/p2p/{PEER}")));
 }
@@ -194,8 +194,8 @@ fn rendering_twice_gives_the_same_bytes_and_drift_is_found() {
     let out = folder.path().join("targets.json");
     let inventory = load(&list(&[GATEWAY, &bootstrap()])).inventory;
     for form in [Form::Prometheus, Form::Dns, Form::Docs, Form::Status] {
-        let text = render(&inventory, form);
-        assert_eq!(text, render(&inventory, form));
+        let text = render(&inventory, form, None);
+        assert_eq!(text, render(&inventory, form, None));
         write_whole(&out, &text).expect("it can be written");
         assert_eq!(drift(&out, &text, Path::new("i")), Verdict::Clean);
         assert_eq!(drift(&out, &format!("{text}x"), Path::new("i")), Verdict::Findings);

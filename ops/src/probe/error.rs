@@ -9,6 +9,7 @@ use crate::findings::Finding;
 use crate::fleet::FleetError;
 use crate::inventory::InventoryError;
 use crate::output::Exit;
+use crate::rota::RotaError;
 use crate::web::WebError;
 
 /// Why nothing could be probed.
@@ -28,6 +29,9 @@ pub(crate) enum ProbeError {
     /// A flag says what cannot be probed.
     #[error("{0}")]
     Flag(String),
+    /// The rota cannot be used.
+    #[error(transparent)]
+    Rota(#[from] RotaError),
     /// The list cannot be used.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
@@ -59,6 +63,7 @@ impl ProbeError {
         match self {
             ProbeError::Flag(_) => Exit::Usage,
             ProbeError::Read { .. }
+            | ProbeError::Rota(_)
             | ProbeError::Config(_)
             | ProbeError::Inventory(_)
             | ProbeError::Fleet(_)

@@ -25,6 +25,8 @@ use super::outcome::Outcome;
 use super::report;
 use super::round::Prober;
 use crate::output;
+use crate::rota::Rota;
+use crate::rota::on_call::OnCall;
 
 /// The last outcome of each check of each target.
 #[derive(Debug, Default)]
@@ -72,6 +74,8 @@ pub(super) async fn run(args: ServeArgs, tasks: &Tasks) -> Result<(), ProbeError
     registry.describe_process(Process::Ops);
     tasks.register(&registry);
     let metrics = Metrics::new(&registry);
+    let rota = args.rota.as_deref().map(Rota::read).transpose()?;
+    let on_call = rota.map(|rota| OnCall::new(rota, &registry));
     let (results, drain) = (Arc::new(Results::default()), Drain::new());
     let config = admin::Config {
         listen: args.listen,
@@ -90,7 +94,8 @@ pub(super) async fn run(args: ServeArgs, tasks: &Tasks) -> Result<(), ProbeError
     output::note(&format!("results: http://{place}/results, metrics: http://{place}/metrics"));
     let prober = Prober::new(settings, args.pace.pace(), tasks);
     let mut terminate = signal(SignalKind::terminate()).map_err(ProbeError::Signals)?;
-    let rounds = Rounds { prober, results, metrics, drain, every: args.every, cold_at: None };
+    let (every, cold_at) = (args.every, None);
+    let rounds = Rounds { prober, results, metrics, on_call, drain, every, cold_at };
     tokio::select! {
         ended = rounds.run() => ended,
         _ = terminate.recv() => Ok(()),
@@ -102,6 +107,7 @@ struct Rounds {
     prober: Prober,
     results: Arc<Results>,
     metrics: Metrics,
+    on_call: Option<OnCall>,
     drain: Drain,
     every: Duration,
     /// When the lanes `cold` and `new` were probed last.
@@ -112,6 +118,9 @@ impl Rounds {
     async fn run(mut self) -> Result<(), ProbeError> {
         loop {
             let began = Instant::now();
+            if let Some(on_call) = &self.on_call {
+                on_call.refresh(jiff::Timestamp::now());
+            }
             let cold_every = self.prober.settings().cold_every;
             let cold = self.cold_at.is_none_or(|at| at.elapsed() >= cold_every);
             if cold {

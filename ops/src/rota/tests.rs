@@ -250,12 +250,19 @@ fn the_page_says_who_is_on_call_and_needs_no_script() {
 
 #[test]
 fn metrics_name_one_person_of_a_schedule() {
-    let rota = shipped();
-    let schedules: Vec<&Schedule> = rota.schedules.iter().collect();
-    let text = metrics(&rota, &schedules, at("2026-12-24T08:00:00Z"));
-    assert!(text.contains("{schedule=\"bifrost-oncall\",person=\"ben\"} 1\n"), "{text}");
+    let text = metrics(shipped(), None, at("2026-12-24T08:00:00Z"));
+    assert!(text.contains("{person=\"ben\",schedule=\"bifrost-oncall\"} 1\n"), "{text}");
     assert_eq!(text.matches("} 1\n").count(), 1);
     assert_eq!(text.matches("} 0\n").count(), 5);
+}
+
+#[test]
+fn a_status_page_names_who_is_on_call_and_not_how_to_reach_them() {
+    let shown = on_call::shown(&shipped(), at("2026-12-24T08:00:00Z"));
+    assert_eq!(shown[0]["schedule"], "bifrost-oncall");
+    let ben = shipped().person("ben").expect("he is named").clone();
+    assert_eq!(shown[0]["person"], ben.name);
+    assert!(!serde_json::json!(shown).to_string().contains(&ben.contact), "{shown:?}");
 }
 
 /// `amtool`, which Debian's Alertmanager brings.

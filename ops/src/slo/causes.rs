@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::findings::Finding;
 use crate::locate::Step::{self, At, Key};
 use crate::locate::line_of;
+use crate::rota::on_call;
 
 use super::model::Service;
 use super::promql;
@@ -164,6 +165,7 @@ fn rule(
             text("impact", &cause.impact),
             text("reason", &when.reason),
             text("runbook_url", &making.runbook(&cause.alert)),
+            text("on_call", &on_call::annotation(&causes.owner)),
         ]),
         ..Rule::default()
     })

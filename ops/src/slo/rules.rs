@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::model::{Sli, Slo};
 use super::promql::at_window;
 use super::spec::Texts;
+use crate::rota::on_call;
 
 /// Seconds between evaluations of what pages. Recorded sums are counts of this many seconds.
 pub(crate) const INTERVAL: u64 = 30;
@@ -263,6 +264,7 @@ pub(crate) fn alert(slo: &Slo, severity: Severity, making: &Making) -> Option<Ru
         labels.insert("owner".into(), own.owner.clone());
         annotations.insert("impact".into(), own.impact.clone());
         annotations.insert("runbook_url".into(), making.runbook(&name));
+        annotations.insert("on_call".into(), on_call::annotation(&own.owner));
         if !own.reason.is_empty() {
             annotations.insert("reason".into(), own.reason.clone());
         }

@@ -57,6 +57,7 @@ pub(crate) struct Observe {
     alertmanager: PathBuf,
     probe: PathBuf,
     alerts: String,
+    rota: String,
     /// Ends a program when this one is gone: neither heeds its standard input.
     tether: Option<PathBuf>,
 }
@@ -72,13 +73,17 @@ impl Observe {
             found.ok_or(UpError::NoObserver { package })
         };
         let own = data.join("rota.yaml");
-        let rota = if own.exists() { Rota::read(&own) } else { Rota::parse(&own, ROTA) };
-        let alerts = rota::alertmanager::config(
-            &rota.map_err(|error| UpError::Rota(error.to_string()))?,
-            None,
-        );
+        let rota = if own.exists() {
+            fs::read_to_string(&own)
+                .map_err(|source| UpError::Folder { path: own.clone(), source })?
+        } else {
+            ROTA.to_owned()
+        };
+        let people = Rota::parse(&own, &rota).map_err(|error| UpError::Rota(error.to_string()))?;
+        let alerts = rota::alertmanager::config(&people, None);
         Ok(Self {
             alerts,
+            rota,
             probe: std::env::current_exe().unwrap_or_else(|_| "bifrost".into()),
             place,
             pace,
@@ -116,6 +121,7 @@ impl Observe {
         let mut files = vec![
             (self.folder.join("prometheus.yml"), self.prometheus_config()),
             (self.folder.join("alertmanager.yml"), self.alerts.clone()),
+            (self.folder.join("rota.yaml"), self.rota.clone()),
             (self.folder.join("targets.json"), targets(fleet, self.place.probe)),
         ];
         files.extend(RULES.iter().map(|(name, text)| (folder.join(name), (*text).to_owned())));
@@ -184,6 +190,7 @@ scrape_configs:
         )?;
         let mut words: Vec<OsString> = ["probe", "serve", "--data"].map(OsString::from).to_vec();
         words.extend([data.into(), "--listen".into(), self.place.probe.to_string().into()]);
+        words.extend(["--rota".into(), self.folder.join("rota.yaml").into()]);
         let probe = self.spec("probe", &self.probe, words, (self.place.probe, logs))?;
         Ok([alertmanager, Spec { ready_at: "/livez", ..probe }, prometheus])
     }

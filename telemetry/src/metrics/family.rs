@@ -53,14 +53,14 @@ impl<L, M> fmt::Debug for Family<L, M> {
     }
 }
 
-/// The series of one name with a single label whose values come from the configuration, such as the
+/// The series of one name with a label or two whose values come from the configuration, such as the
 /// nodes of a pool: found by the place of the value in the list.
 pub struct Listed<M> {
     series: Arc<[M]>,
 }
 
 impl<M: Metric> Listed<M> {
-    pub(super) fn build(values: &[String], make: impl FnMut(&String) -> M) -> Self {
+    pub(super) fn build<V>(values: &[V], make: impl FnMut(&V) -> M) -> Self {
         Self { series: values.iter().map(make).collect() }
     }
 

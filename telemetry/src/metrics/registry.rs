@@ -143,6 +143,20 @@ impl Registry {
         })
     }
 
+    /// Gauges, one for each of `rows`, the values of two labels, which come from the configuration,
+    /// are few and differ.
+    #[must_use]
+    pub fn gauge_pairs(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; 2],
+        rows: &[[String; 2]],
+    ) -> Listed<Gauge> {
+        let vector = self.adopted(IntGaugeVec::new(Opts::new(name, help), &labels).expect(VALID));
+        Listed::build(rows, |row| vector.get_metric_with_label_values(row).expect(ONE_TEXT_EACH))
+    }
+
     /// A counter that another library keeps: `read` gives its value, which never falls.
     pub(crate) fn counter_read(
         &self,
