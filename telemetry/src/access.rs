@@ -13,6 +13,7 @@ pub mod ledger;
 mod line;
 mod metrics;
 mod queue;
+mod share;
 mod sink;
 mod stamp;
 mod who;
@@ -34,6 +35,7 @@ use keys::{Keys, Pair};
 use line::Line;
 use metrics::Metrics;
 use queue::Queue;
+use share::Share;
 use sink::Sink;
 pub use sink::{delete, put_aside};
 pub use who::{agent_class, method_word};
@@ -61,9 +63,7 @@ struct Shared {
     keys: Arc<Keys>,
     /// What all records of this process say, as fields.
     about: String,
-    /// The share of successes that is recorded, and its text.
-    sample: f64,
-    rate: String,
+    share: Share,
     /// Whether clear text is recorded within the record, for want of a file of its own.
     inline: bool,
 }
@@ -141,10 +141,9 @@ impl AccessLog {
         let records = sinks.records.map(lane).transpose()?;
         let clear = sinks.clear.map(lane).transpose()?;
         let collector = sinks.collector.map(lane).transpose()?;
-        let (about, rate) = (about(config, process), config.sample.to_string());
-        let sample = config.sample;
-        let shared =
-            Shared { records, clear, collector, dropped, keys, about, sample, rate, inline };
+        let about = about(config, process);
+        let share = Share::new(config.sample, config.successes_max);
+        let shared = Shared { records, clear, collector, dropped, keys, about, share, inline };
         Ok(Self { shared: Some(Arc::new(shared)) })
     }
 
@@ -156,11 +155,15 @@ impl AccessLog {
         let now = SystemTime::now();
         let keys = shared.keys.pair(now);
         let whole = entry.detail != Detail::Sampled;
-        if !whole && !is_sampled(shared.sample, entry.req_id, &keys) {
+        let (share, rate) = if whole { (1.0, "1") } else { shared.share.at(now) };
+        if !is_sampled(share, entry.req_id, &keys) {
             return;
         }
+        if !whole {
+            shared.share.taken();
+        }
         let mut line = Line::begin(SPARE.take(), now);
-        entry.write(&mut line, &shared.about, &keys, if whole { "1" } else { &shared.rate });
+        entry.write(&mut line, &shared.about, &keys, rate);
         let is_clear = entry.detail == Detail::Clear;
         let mark = line.mark();
         let clear_inside = is_clear && shared.inline;

@@ -129,7 +129,16 @@ impl TraceContext {
     /// The `traceparent` header, version 00.
     #[must_use]
     pub fn header_value(self) -> HeaderValue {
-        HeaderValue::try_from(self.to_string()).expect("hexadecimal digits and dashes")
+        HeaderValue::from_bytes(&self.text()).expect("hexadecimal digits and dashes")
+    }
+
+    fn text(self) -> [u8; HEADER_BYTES] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let fits = "two digits a byte";
+        hex::encode_to_slice(self.trace_id.to_be_bytes(), &mut text[3..35]).expect(fits);
+        hex::encode_to_slice(self.span_id.to_be_bytes(), &mut text[36..52]).expect(fits);
+        text[54] += u8::from(self.sampled);
+        text
     }
 
     /// The trace's id, 32 hexadecimal digits.
@@ -158,7 +167,7 @@ impl TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+        f.write_str(str::from_utf8(&self.text()).expect("hexadecimal digits and dashes"))
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn check_segment(
     findings: &mut Vec<Finding>,
 ) -> std::io::Result<()> {
     let is = Tally::read(&File::open(path)?)?.seal(&seal.segment, &seal.to);
-    if is.sha256 == seal.sha256 {
+    if is.blake3 == seal.blake3 {
         return Ok(());
     }
     let same = is.blocks.iter().zip(&seal.blocks).take_while(|(is, was)| is == was).count() as u64;

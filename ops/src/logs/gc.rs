@@ -109,9 +109,9 @@ fn forget(
             let name = segment.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let bytes = fs::metadata(&segment).map_err(at(&segment))?.len();
             let text = String::new();
-            let (at, why, from, to, sha256) =
+            let (at, why, from, to, blake3) =
                 (text.clone(), "age".to_owned(), text.clone(), text.clone(), text);
-            Deleted { segment: name, at, why, bytes, from, to, sha256 }
+            Deleted { segment: name, at, why, bytes, from, to, blake3 }
         } else {
             seal_late(log, &segment)?;
             delete(log, &segment, now, "age").map_err(at(&segment))?
@@ -200,7 +200,7 @@ pub(crate) fn text(report: &Report, dry_run: bool) -> String {
     let mut text = String::new();
     for gone in &report.deleted {
         let verb = if dry_run { "would delete" } else { "deleted" };
-        let (size, hash) = (ByteSize::b(gone.bytes), &gone.sha256);
+        let (size, hash) = (ByteSize::b(gone.bytes), &gone.blake3);
         text.push_str(&format!(
             "{verb} {} {size} {} to {} {hash}\n",
             gone.segment, gone.from, gone.to

@@ -113,6 +113,8 @@ fn attribute(value: Value) -> AnyValue {
     match value {
         Value::Bool(value) => AnyValue::Boolean(value),
         Value::String(text) => AnyValue::String(text.into()),
-        value => AnyValue::String(value.to_string().into()),
+        value @ (Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            AnyValue::String(value.to_string().into())
+        }
     }
 }

@@ -112,9 +112,9 @@ async fn closed(log: AccessLog) -> bool {
 }
 
 fn texts(fields: &[KeyValue]) -> BTreeMap<&str, String> {
-    let text = |value: &Option<AnyValue>| match value.as_ref()?.value.as_ref()? {
-        Value::StringValue(text) => Some(text.clone()),
-        _ => None,
+    let text = |value: &Option<AnyValue>| {
+        let Value::StringValue(text) = value.as_ref()?.value.as_ref()? else { return None };
+        Some(text.clone())
     };
     fields.iter().filter_map(|field| Some((field.key.as_str(), text(&field.value)?))).collect()
 }

@@ -11,6 +11,10 @@ use super::stamp;
 /// takes fits.
 const VALUE_BYTES_MAX: usize = 4096;
 
+/// Most bytes that are hashed in one go: two blocks of BLAKE3, for names, networks, digests and most
+/// paths.
+const HASHED_BYTES: usize = 128;
+
 /// A line that is being made.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -111,9 +115,17 @@ impl Line {
     /// Adds the keyed hash of bytes: 16 hexadecimal digits, which differ by the field too.
     pub(super) fn hash(&mut self, name: &'static str, key: &[u8; 32], bytes: &[u8]) -> &mut Self {
         self.name(name);
-        let mut hasher = blake3::Hasher::new_keyed(key);
-        hasher.update(name.as_bytes()).update(b"\0").update(bytes);
-        self.hex(&hasher.finalize().as_bytes()[..8])
+        let (mut whole, after) = ([0; HASHED_BYTES], name.len() + 1);
+        let length = after + bytes.len();
+        let hash = if length <= whole.len() {
+            whole[..name.len()].copy_from_slice(name.as_bytes());
+            whole[after..length].copy_from_slice(bytes);
+            blake3::keyed_hash(key, &whole[..length])
+        } else {
+            let mut hasher = blake3::Hasher::new_keyed(key);
+            hasher.update(name.as_bytes()).update(b"\0").update(bytes).finalize()
+        };
+        self.hex(&hash.as_bytes()[..8])
     }
 
     fn hex(&mut self, bytes: &[u8]) -> &mut Self {

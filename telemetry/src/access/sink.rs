@@ -251,10 +251,10 @@ pub fn delete(log: &Path, segment: &Path, now: SystemTime, why: &str) -> io::Res
         bytes: std::fs::metadata(segment).map_or(0, |found| found.len()),
         ..Tally::default().seal(&name, "")
     });
-    let sha256 = if seal.lines == 0 { String::new() } else { seal.sha256 };
+    let blake3 = if seal.lines == 0 { String::new() } else { seal.blake3 };
     let (bytes, from, to) = (seal.bytes, seal.from, seal.to);
     let (at, why) = (time_text(now), why.to_owned());
-    let deleted = Deleted { segment: name, at, why, bytes, from, to, sha256 };
+    let deleted = Deleted { segment: name, at, why, bytes, from, to, blake3 };
     ledger::append(log, Event::Deleted(deleted.clone()))?;
     std::fs::remove_file(segment)?;
     Ok(deleted)

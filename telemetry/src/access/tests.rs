@@ -159,7 +159,7 @@ fn what_is_put_aside_and_deleted_is_in_the_ledger() {
         }
     }
     assert_eq!((sealed.len(), gone.len(), aside.len()), (4, 2, 2));
-    assert_eq!(gone[0].sha256, sealed[0].sha256, "the manifest names what is gone");
+    assert_eq!(gone[0].blake3, sealed[0].blake3, "the manifest names what is gone");
     assert_eq!(gone[0].why, "count");
     let text = fs::read(&aside[1]).expect("it is there");
     let mut tally = ledger::Tally::default();
@@ -206,7 +206,7 @@ fn file_is_gone_on_with_and_sealed_as_a_whole() {
     let (text, seal) = (fs::read(&aside[0]).expect("there"), &seals[0]);
     let mut tally = ledger::Tally::default();
     tally.add(&text);
-    assert!(seal.contains(&tally.seal("", "").sha256), "{seal}");
+    assert!(seal.contains(&tally.seal("", "").blake3), "{seal}");
 }
 
 #[test]

@@ -81,13 +81,13 @@ fn manifest_names_what_is_gone_with_its_hash_and_time() {
     let path = folder.0.path().join("g.access.log.20261121T110000000Z");
     let mut tally = Tally::default();
     tally.add(&fs::read(path).expect("it is there"));
-    let hash = tally.seal("", "").sha256;
+    let hash = tally.seal("", "").blake3;
     after(&folder, 8);
     let ledger = fs::read_to_string(folder.0.path().join("g.access.log.ledger")).expect("there");
     let last = ledger.lines().last().expect("a row");
     let row: ledger::Row = serde_json::from_str(last).expect("a row");
     let Event::Deleted(gone) = row.event else { panic!("{last}") };
-    assert_eq!(gone.sha256, hash);
+    assert_eq!(gone.blake3, hash);
     assert_eq!(gone.from, "2026-11-21T10:00:00.000Z");
     assert_eq!(gone.why, "age");
 }
