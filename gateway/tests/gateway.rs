@@ -22,6 +22,8 @@ mod harness;
 mod hostile;
 #[path = "gateway/hosts.rs"]
 mod hosts;
+#[path = "gateway/hygiene.rs"]
+mod hygiene;
 #[path = "gateway/names.rs"]
 mod names;
 #[path = "gateway/pages.rs"]
