@@ -147,7 +147,8 @@ fn written(value: f64, unit: Unit) -> String {
         format!("{value:.*} {}", usize::from(at > 0), words[at])
     };
     match unit {
-        Unit::Ratio | Unit::Budget => format!("{:.3} %", value * 100.0),
+        Unit::Ratio => format!("{:.3} %", value * 100.0),
+        Unit::Budget => format!("{:.1} %", value * 100.0),
         Unit::Seconds if value < 1.0 => format!("{:.1} ms", value * 1000.0),
         Unit::Seconds => format!("{value:.1} s"),
         Unit::Bytes => scaled(value, 1024.0, ["B", "KiB", "MiB", "GiB", "TiB"]),

@@ -1,7 +1,5 @@
 //! The public page as HTML: headings, last values and sparklines, read by everybody and everything.
 
-use std::time::SystemTime;
-
 use jiff::Timestamp;
 
 use super::{Measured, Shown, seconds, span, step, written};
@@ -67,7 +65,7 @@ pub(super) fn page(public: &[&Number], measured: &Measured) -> String {
     out.push_str(&age(measured));
     for number in public {
         let shown = measured.values.get(&number.id).map_or(&[][..], Vec::as_slice);
-        out.push_str(&section(number, shown, measured.at));
+        out.push_str(&section(number, shown, measured));
     }
     out + TAIL
 }
@@ -93,14 +91,15 @@ fn age(measured: &Measured) -> String {
     )
 }
 
-fn section(number: &Number, shown: &[Shown], at: Option<SystemTime>) -> String {
+fn section(number: &Number, shown: &[Shown], measured: &Measured) -> String {
+    let newest = measured.newest.unwrap_or_default();
     let mut out = format!(
         "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{}</h2>\n<p>{}</p>\n",
         escape(&number.name),
         escape(number.meaning.trim()),
         id = number.id,
     );
-    match at {
+    match measured.at {
         None => {}
         Some(_) if shown.is_empty() => {
             let why = number.allow_empty.as_deref().unwrap_or("nobody knows why");
@@ -108,21 +107,23 @@ fn section(number: &Number, shown: &[Shown], at: Option<SystemTime>) -> String {
         }
         Some(at) => {
             out.push_str(&spark(number, shown, seconds(at) as f64));
-            out.push_str(&table(number, shown));
+            out.push_str(&table(number, shown, newest));
         }
     }
     out + "</section>\n"
 }
 
-fn table(number: &Number, shown: &[Shown]) -> String {
+/// The last values; one that is older than the page says tells its own time.
+fn table(number: &Number, shown: &[Shown], newest: f64) -> String {
     let mut out = "<table>\n<tbody>\n".to_owned();
     for one in shown {
         let (time, value) = one.points.last().copied().unwrap_or_default();
+        let old = time + step(number).as_secs_f64() < newest;
         let row = format!(
             "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"quiet\">{}</td></tr>\n",
             escape(&one.name),
             written(value, number.unit),
-            moment(time),
+            if old { moment(time) } else { String::new() },
         );
         out.push_str(&row);
     }
