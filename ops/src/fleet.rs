@@ -13,7 +13,7 @@ use crate::output::Exit;
 use crate::whole::write_whole;
 
 /// Name of the file in the data folder.
-const FILE: &str = "fleet.json";
+pub(crate) const FILE: &str = "fleet.json";
 
 /// Why the fleet is not known.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,13 @@ pub(crate) struct Observers {
     pub(crate) alertmanager: String,
     /// The probe.
     pub(crate) probe: String,
+    /// By how much the durations of its rules are divided.
+    #[serde(default = "without_haste")]
+    pub(crate) hurry: u32,
+}
+
+fn without_haste() -> u32 {
+    1
 }
 
 /// A running fleet.

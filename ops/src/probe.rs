@@ -21,7 +21,7 @@ mod config;
 mod content;
 mod error;
 mod http;
-mod metrics;
+pub(crate) mod metrics;
 mod node;
 mod outcome;
 mod peer;

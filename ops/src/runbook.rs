@@ -23,7 +23,10 @@ use crate::client::Endpoint;
 use crate::findings::{self, Finding, Verdict};
 use crate::fleet::Fleet;
 use crate::output::{self, Format, Style};
+use crate::prometheus::Prometheus;
 use crate::rota::{ROTA, Rota, RotaError};
+use drill::Ground;
+use faults::OfFleet;
 use lint::{Against, Alerts};
 use names::Names;
 use page::Page;
@@ -41,7 +44,8 @@ const PROMETHEUS: &str = "http://127.0.0.1:9090";
   bifrost runbook lint --alerts slo/generated/rules.yaml --format json
   bifrost runbook build --out public/runbooks
   bifrost runbook triage NodeUnreachable --prometheus http://127.0.0.1:9090
-  bifrost runbook drill NodeUnreachable --data .bifrost
+  bifrost runbook drill NodeUnreachable
+  bifrost runbook drill --all --data .bifrost --format json
 
 Exit codes:
   0  checked, nothing found; every answer is as expected
@@ -73,7 +77,7 @@ enum RunbookCommand {
     Triage(AskArgs),
     /// Break a fleet of `bifrost up --observe` on purpose, wait for the alert, and see whether the
     /// page names the cause.
-    Drill(AskArgs),
+    Drill(DrillArgs),
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +122,30 @@ struct AskArgs {
     data: PathBuf,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "A whole round takes minutes on a fleet in haste:
+  bifrost up --observe --observe-every 1 --observe-hurry 30
+  bifrost runbook drill --all
+
+Everything is done to the last gateway and the last node of the fleet, or to all nodes, and taken back:
+processes are stopped or killed, configs are changed and put back, and requests are made, on this machine
+alone. Ctrl-C takes back what is broken. A drill that was killed is mended by the next one. On a fleet in
+haste durations of rules and of the page's query are divided alike.")]
+struct DrillArgs {
+    /// The alert.
+    #[arg(value_name = "ALERT", required_unless_present = "all")]
+    name: Option<String>,
+    /// Every page that has a drill, one after the other.
+    #[arg(long, conflicts_with = "name")]
+    all: bool,
+    /// Prometheus [default: that of the fleet].
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
+    /// The data folder of the fleet.
+    #[arg(long, value_name = "DIR", default_value = ".bifrost")]
+    data: PathBuf,
+}
+
 impl AskArgs {
     /// The Prometheus that is named, or that of the fleet, or the one that is usual elsewhere.
     fn prometheus(&self) -> String {
@@ -139,7 +167,7 @@ pub(crate) async fn run(args: RunbookArgs, tasks: &Tasks) -> Verdict {
         RunbookCommand::Lint(lint) => checked(read, lint, args.format, tasks).await,
         RunbookCommand::Build { out } => built(read, out),
         RunbookCommand::Triage(ask) => triaged(read, ask, args.format, tasks).await,
-        RunbookCommand::Drill(drill) => drilled(read, drill, tasks).await,
+        RunbookCommand::Drill(drill) => drilled(read, drill, args.format, tasks).await,
     }
 }
 
@@ -237,22 +265,26 @@ fn built((pages, findings): (Vec<Page>, Vec<Finding>), out: &Path) -> Verdict {
     }
 }
 
+/// The page of a name.
+fn named((pages, findings): (Vec<Page>, Vec<Finding>), name: &str) -> Result<Page, String> {
+    let known: Vec<String> = pages.iter().map(|page| page.name.clone()).collect();
+    let broken = |finding: &&Finding| finding.path.file_stem().is_some_and(|stem| stem == name);
+    match pages.into_iter().find(|page| page.name.eq_ignore_ascii_case(name)) {
+        Some(page) => Ok(page),
+        None => Err(match findings.iter().find(broken) {
+            Some(finding) => finding.to_string(),
+            None => format!("there is no page {name}; there are: {}", known.join(", ")),
+        }),
+    }
+}
+
 /// The page of a name, and whom to ask.
 fn asked(
-    (pages, findings): (Vec<Page>, Vec<Finding>),
+    read: (Vec<Page>, Vec<Finding>),
     args: &AskArgs,
     tasks: &Tasks,
 ) -> Result<(Page, Sources), String> {
-    let known: Vec<String> = pages.iter().map(|page| page.name.clone()).collect();
-    let page = pages.into_iter().find(|page| page.name.eq_ignore_ascii_case(&args.name));
-    let broken =
-        |finding: &&Finding| finding.path.file_stem().is_some_and(|stem| stem == &args.name[..]);
-    let Some(page) = page else {
-        return Err(match findings.iter().find(broken) {
-            Some(finding) => finding.to_string(),
-            None => format!("there is no page {}; there are: {}", args.name, known.join(", ")),
-        });
-    };
+    let page = named(read, &args.name)?;
     let mut sources = Sources::new(tasks, &args.prometheus(), ANSWER_WITHIN)
         .map_err(|error| format!("{error}; name it with --prometheus URL"))?;
     let instead = [("http://127.0.0.1:9080", &args.gateway), ("http://127.0.0.1:9180", &args.node)];
@@ -287,31 +319,62 @@ async fn triaged(
     }
 }
 
-async fn drilled(read: (Vec<Page>, Vec<Finding>), args: &AskArgs, tasks: &Tasks) -> Verdict {
-    let (page, sources) = match asked(read, args, tasks) {
-        Ok(asked) => asked,
+async fn drilled(
+    read: (Vec<Page>, Vec<Finding>),
+    args: &DrillArgs,
+    format: Format,
+    tasks: &Tasks,
+) -> Verdict {
+    let pages = match &args.name {
+        Some(name) => named(read, name).map(|page| vec![page]),
+        None if read.1.is_empty() => Ok(read.0),
+        None => return findings::report(read.1, format),
+    };
+    let made = pages.and_then(|pages| Ok((pages, ground(args, tasks)?)));
+    let (pages, (ground, mut faults)) = match made {
+        Ok(made) => made,
         Err(text) => return refused(&text),
     };
-    let mut faults = match faults::OfFleet::new(&args.data) {
-        Ok(faults) => faults,
-        Err(error) => return refused(&error.to_string()),
-    };
-    match drill::run(&page, &sources, &mut faults, today()).await {
-        Ok(took) => {
-            let seconds = took.as_secs();
-            output::result(&format!("{} fired after {seconds} s and names the cause\n", page.name));
-            Verdict::Clean
-        }
-        Err(error) => {
-            let text = refused_text(&error);
-            output::note(&text);
-            error.verdict()
-        }
+    if ground.hurry > 1 {
+        let times = ground.hurry;
+        output::note(&format!("durations of rules and queries are divided by {times}"));
     }
+    if args.name.is_some() && drill::all::in_order(&pages).is_empty() {
+        return refused(&drill::DrillError::NoDrill(pages[0].name.clone()).to_string());
+    }
+    let interrupted = Box::pin(interrupted());
+    let rows = drill::all::all(&pages, &ground, &mut faults, interrupted).await;
+    output::result(&drill::all::shown(&rows, format, Style::stdout()));
+    drill::all::verdict(&rows)
 }
 
-fn refused_text(error: &drill::DrillError) -> String {
-    format!("{} {}", Style::stderr().failure("bifrost:"), output::chain(error))
+/// Where drills are made.
+fn ground(args: &DrillArgs, tasks: &Tasks) -> Result<(Ground, OfFleet), String> {
+    let faults = OfFleet::new(&args.data, tasks).map_err(|error| error.to_string())?;
+    let observers = faults.fleet().observe.as_ref();
+    let observers =
+        observers.ok_or("nothing watches the fleet: start it with `bifrost up --observe`")?;
+    let url = args.prometheus.as_ref().unwrap_or(&observers.prometheus);
+    let prometheus = Prometheus::new(tasks, url, ANSWER_WITHIN);
+    let prometheus =
+        prometheus.map_err(|error| format!("{error}; name it with --prometheus URL"))?;
+    let hurry = observers.hurry;
+    Ok((Ground { prometheus, hurry, today: today() }, faults))
+}
+
+/// Waits until somebody ends this program.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Where signals cannot be heard they end this program; the next drill mends what is left then.
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 #[cfg(test)]
@@ -337,7 +400,7 @@ mod tests {
             gateways: Vec::new(),
             nodes: Vec::new(),
             site: Site { url: String::new(), root: String::new() },
-            observe: Some(Observers { prometheus, alertmanager, probe }),
+            observe: Some(Observers { prometheus, alertmanager, probe, hurry: 1 }),
         };
         fleet.write().expect("it can be written");
         assert_eq!(args.prometheus(), "http://p");

@@ -23,6 +23,7 @@ mod bring_up;
 mod child;
 mod configs;
 mod error;
+mod hurry;
 mod layout;
 mod observe;
 mod preflight;
@@ -31,6 +32,7 @@ mod report;
 use bring_up::BringUp;
 use child::{Child, Event};
 pub(crate) use error::UpError;
+pub(crate) use hurry::hurried;
 pub(crate) use layout::Places;
 use layout::{BASE_PORT, BASE_PORT_RANGE, MEMBERS_MAX};
 use preflight::DataFolder;
@@ -58,6 +60,7 @@ enum Ports {
   bifrost up --ports auto --format json   for scripts: one line of JSON when all is ready
   bifrost up --listen 0.0.0.0             gateways for other machines; all else stays on loopback
   bifrost up --observe                    with Prometheus and Alertmanager of this system
+  bifrost up --observe --observe-hurry 30 the same for `bifrost runbook drill --all`, in minutes
 
 Ports follow from --base-port P: gateway P, its admin P+1000, node i P+100+i, its admin P+1100+i,
 its peers P-3900+i, Prometheus P+1050, Alertmanager P+1051,
@@ -86,6 +89,12 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "observe",
           value_parser = clap::value_parser!(u64).range(1..=60))]
     observe_every: u64,
+    /// For drills: divide every duration of the rules by this (windows, `for`, intervals), so that what
+    /// takes minutes takes seconds. Only the copy in the data folder is changed; alerts that fire so say
+    /// nothing of how soon they would fire in service.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "observe",
+          value_parser = clap::value_parser!(u32).range(1..=60))]
+    observe_hurry: u32,
     /// Take this file as the config of its process, for this run: a name such as gateway-0 and a
     /// path.
     #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]

@@ -1,26 +1,36 @@
-//! Tries a page out: a fault, the alert, and the query of the page that has to name the fault.
+//! What a page says about trying it out: a fault, an alert, and the query that has to name the fault.
 //!
-//! A page that was never tried is a guess. The fault is made in a fleet of `bifrost up --observe` on
-//! this machine and taken back whatever happens; the day of a drill that succeeded is written into the
-//! page.
+//! A page that was never tried is a guess. Faults are of a closed list, so that each is made for real
+//! and a page that names another is refused where it stands.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::civil::Date;
-use serde::Deserialize;
-use tokio::time::Instant;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use super::page::Page;
-use super::steps::Expectation;
-use super::triage::Sources;
+pub(crate) mod all;
+mod trial;
+
+pub(crate) use trial::{Faults, Ground};
+
 use crate::findings::Verdict;
-use crate::output;
-use crate::prometheus::Series;
-use crate::whole::write_whole;
+use crate::prometheus::PrometheusError;
 
-/// Pause between two looks at Prometheus.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long it may take until a fleet is as if nothing had happened: what a fault left is remembered by
+/// windows of hours, which a fleet in haste forgets in minutes.
+const QUIET_WITHIN: Duration = Duration::from_secs(900);
+
+/// What a page says about trying it out.
+#[derive(Debug, Clone)]
+pub(crate) enum Plan {
+    /// Nothing on a machine of its own makes the alert fire; the page gives a reason.
+    None,
+    /// So.
+    Of(Drill),
+}
 
 /// How a page is tried out.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,6 +38,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Drill {
     /// What is broken.
     pub(crate) fault: Fault,
+    /// Who asks meanwhile, of the faults that somebody has to feel.
+    #[serde(default)]
+    pub(crate) traffic: Traffic,
     /// How long it may take from the fault to the alert.
     #[serde(with = "humantime_text")]
     pub(crate) within: Duration,
@@ -47,43 +60,151 @@ mod humantime_text {
     }
 }
 
-/// What a drill breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Plan;
+
+            fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                to.write_str("`none`, or a fault, a query and its answer")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Plan, E> {
+                if text == "none" {
+                    Ok(Plan::None)
+                } else {
+                    Err(E::custom("a drill is `none` or a map"))
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Plan, A::Error> {
+                Drill::deserialize(MapAccessDeserializer::new(map))
+                    .map(Plan::Of)
+                    .map_err(A::Error::custom)
+            }
+        }
+        from.deserialize_any(Read)
+    }
+}
+
+/// What a drill breaks. Those that disturb little come first: what one leaves behind is then nothing
+/// that a later one is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Fault {
-    /// A node is killed and not started again.
+    /// A gateway is told to read a config file that is not valid.
+    RejectConfig,
+    /// What a gateway's access log lies on takes no more bytes.
+    LoseLog,
+    /// A list of what may not be served is gone.
+    LoseDenylist,
+    /// A node's disk has less room than it has to leave.
+    FillDisk,
+    /// A node gets more requests than it may answer at a time.
+    OverloadNode,
+    /// A node gets the processor for moments only.
+    SlowNode,
+    /// All nodes do.
+    SlowNodes,
+    /// A node sends wrong bytes.
+    CorruptNode,
+    /// Content comes from a peer that is silent for longer than people wait.
+    SlowPeer,
+    /// A node is killed and cannot be started again.
     KillNode,
     /// A node is stopped, so that it is silent and not gone.
     StopNode,
+    /// All nodes are stopped.
+    StopNodes,
+    /// A gateway gets more requests than it may answer at a time.
+    Overload,
+    /// What stands in front of a gateway changes its answers.
+    CorruptFront,
+    /// The probe is stopped.
+    StopProbe,
     /// A gateway is stopped.
     StopGateway,
-    /// A node's disk has no room.
-    FillDisk,
-    /// A node sends wrong bytes.
-    CorruptNode,
-    /// More requests than the fleet can answer.
-    Overload,
+    /// A gateway is killed and cannot be started again.
+    KillGateway,
+}
+
+/// Who asks while something is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Traffic {
+    /// Somebody who opens content by its path.
+    #[default]
+    Gateway,
+    /// A visitor of a website.
+    Website,
+    /// Somebody who opens content by a name of IPNS.
+    Names,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(match self {
+            Self::RejectConfig => "reject-config",
+            Self::LoseLog => "lose-log",
+            Self::LoseDenylist => "lose-denylist",
+            Self::FillDisk => "fill-disk",
+            Self::OverloadNode => "overload-node",
+            Self::SlowNode => "slow-node",
+            Self::SlowNodes => "slow-nodes",
+            Self::CorruptNode => "corrupt-node",
+            Self::SlowPeer => "slow-peer",
+            Self::KillNode => "kill-node",
+            Self::StopNode => "stop-node",
+            Self::StopNodes => "stop-nodes",
+            Self::Overload => "overload",
+            Self::CorruptFront => "corrupt-front",
+            Self::StopProbe => "stop-probe",
+            Self::StopGateway => "stop-gateway",
+            Self::KillGateway => "kill-gateway",
+        })
+    }
 }
 
 /// Why a drill did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DrillError {
     /// The page has none.
-    #[error("{0} has no `drill` in its front matter: name a fault, a query and its answer")]
+    #[error("{0} has no drill: name a fault, a query and its answer in its front matter")]
     NoDrill(String),
     /// The fault cannot be made.
-    #[error("the fault {fault:?} could not be made: {text}")]
+    #[error("the fault {fault} could not be made: {text}")]
     Fault {
         /// Which.
         fault: Fault,
         /// Why.
         text: String,
     },
+    /// The fault could not be taken back.
+    #[error("the fault {fault} could not be taken back: {text}; stop the fleet and start it again")]
+    Left {
+        /// Which.
+        fault: Fault,
+        /// What is left.
+        text: String,
+    },
+    /// Something is wrong before anything was broken.
+    #[error(
+        "before the fault, and still after {}: {what}",
+        humantime::format_duration(QUIET_WITHIN)
+    )]
+    NotQuiet {
+        /// What.
+        what: String,
+    },
+    /// Somebody ended it.
+    #[error("it was interrupted")]
+    Interrupted,
     /// Prometheus cannot be asked.
     #[error(transparent)]
-    Prometheus(#[from] crate::prometheus::PrometheusError),
+    Prometheus(#[from] PrometheusError),
     /// The alert did not fire.
-    #[error("{alert} did not fire within {} of {fault:?}", humantime::format_duration(*.within))]
+    #[error("{alert} did not fire within {} of {fault}", humantime::format_duration(*.within))]
     Silent {
         /// The alert.
         alert: String,
@@ -117,110 +238,15 @@ impl DrillError {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::Silent { .. } | Self::Astray { .. } => Verdict::Findings,
-            Self::NoDrill(_) | Self::Fault { .. } | Self::Prometheus(_) | Self::Write { .. } => {
-                Verdict::CouldNotCheck
-            }
+            Self::NoDrill(_)
+            | Self::Fault { .. }
+            | Self::Left { .. }
+            | Self::NotQuiet { .. }
+            | Self::Interrupted
+            | Self::Prometheus(_)
+            | Self::Write { .. } => Verdict::CouldNotCheck,
         }
     }
-}
-
-/// Makes faults, and takes them back.
-pub(crate) trait Faults {
-    /// Makes a fault.
-    ///
-    /// # Errors
-    /// Why it cannot be made, in a text for people.
-    fn make(&mut self, fault: Fault) -> impl Future<Output = Result<(), String>> + Send;
-
-    /// Takes back what was made, whole or in part.
-    ///
-    /// # Errors
-    /// What is left, in a text for people.
-    fn take_back(&mut self) -> impl Future<Output = Result<(), String>> + Send;
-}
-
-/// Tries a page out; the answer is how long the alert took.
-///
-/// # Errors
-/// As the variants of [`DrillError`] say. The fault is taken back in any case.
-///
-/// # Cancellation
-/// Dropped, the fault is left as it is.
-pub(crate) async fn run(
-    page: &Page,
-    sources: &Sources,
-    faults: &mut impl Faults,
-    today: Date,
-) -> Result<Duration, DrillError> {
-    let drill = page.front.drill.as_ref().ok_or_else(|| DrillError::NoDrill(page.name.clone()))?;
-    let failed = |text: String| DrillError::Fault { fault: drill.fault, text };
-    output::note(&format!("{:?} …", drill.fault));
-    let outcome = match faults.make(drill.fault).await.map_err(failed) {
-        Ok(()) => observed(page, drill, sources).await,
-        Err(error) => Err(error),
-    };
-    if let Err(text) = faults.take_back().await {
-        output::note(&format!("what was broken could not be mended: {text}"));
-    }
-    let took = outcome?;
-    mark(page, today)?;
-    Ok(took)
-}
-
-/// Waits for the alert, and then for the query to name the cause.
-async fn observed(page: &Page, drill: &Drill, sources: &Sources) -> Result<Duration, DrillError> {
-    let began = Instant::now();
-    let give_up = began + drill.within;
-    let alert = format!("ALERTS{{alertname={:?},alertstate=\"firing\"}}", page.name);
-    loop {
-        if !sources.prometheus.query(&alert, None).await?.is_empty() {
-            break;
-        }
-        if Instant::now() >= give_up {
-            let (alert, fault, within) = (page.name.clone(), drill.fault, drill.within);
-            return Err(DrillError::Silent { alert, fault, within });
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    let took = began.elapsed();
-    output::note(&format!("{} fires after {} s", page.name, took.as_secs()));
-    let expression = page.queries().find(|(id, _)| *id == drill.query);
-    let (_, block) = expression.ok_or_else(|| DrillError::NoDrill(page.name.clone()))?;
-    let series = sources.prometheus.query(&block.text, None).await?;
-    if names_cause(&series, &drill.answer) {
-        return Ok(took);
-    }
-    let rows: Vec<String> =
-        series.iter().map(|one| format!("{:?} {}", one.labels, one.value())).collect();
-    Err(DrillError::Astray {
-        query: drill.query.clone(),
-        answer: drill.answer.clone(),
-        rows: if rows.is_empty() { "no series".to_owned() } else { rows.join("; ") },
-    })
-}
-
-fn names_cause(series: &[Series], answer: &str) -> bool {
-    let expected = Expectation::parse(answer);
-    expected.is_some_and(|expected| series.iter().any(|one| expected.holds(one.value())))
-}
-
-/// Writes the day of the drill into the page, and changes nothing else of it.
-fn mark(page: &Page, today: Date) -> Result<(), DrillError> {
-    let failed = |source| DrillError::Write { path: page.path.clone(), source };
-    let text = std::fs::read_to_string(&page.path).map_err(failed)?;
-    write_whole(&page.path, marked(&text, today)).map_err(failed)
-}
-
-fn marked(text: &str, today: Date) -> String {
-    let mut done = false;
-    let lines = text.split_inclusive('\n').map(|line| {
-        if !done && line.starts_with("last_drilled:") {
-            done = true;
-            return format!("last_drilled: {today}\n");
-        }
-        line.to_owned()
-    });
-    lines.collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod tests;
 pub(crate) use alerts::Alerts;
 pub(crate) use shell::{has_blank, pieces as words_of};
 
+use super::drill::Plan;
 use super::names::Names;
 use super::page::{FIRST, Kind, Page, SECTIONS, anchor};
 use super::steps::{Expectation, How};
@@ -176,15 +177,34 @@ fn steps(page: &Page, findings: &mut Vec<Finding>) {
             Some(Some(_)) | None => {}
         }
     }
-    if let Some(drill) = &page.front.drill {
-        if !page.queries().any(|(id, _)| id == drill.query) {
-            let text = format!("the drill asks {:?}, which the page has not", drill.query);
-            add(page.key("drill"), "drill", text);
+    drill(page, findings);
+}
+
+/// An alert is tried out, or says why it is not.
+fn drill(page: &Page, findings: &mut Vec<Finding>) {
+    let mut add = |key: &str, text: String| {
+        findings.push(Finding::at(&page.path, page.key(key), "drill", text));
+    };
+    match (&page.front.drill, &page.front.reason) {
+        (Some(Plan::Of(drill)), reason) => {
+            if !page.queries().any(|(id, _)| id == drill.query) {
+                add("drill", format!("the drill asks {:?}, which the page has not", drill.query));
+            }
+            if !matches!(Expectation::parse(&drill.answer), Some(Expectation::All(..))) {
+                add("drill", format!("{:?} is no answer such as \"== 1\"", drill.answer));
+            }
+            if reason.is_some() {
+                add("reason", "a page that has a drill needs no `reason`".to_owned());
+            }
         }
-        if !matches!(Expectation::parse(&drill.answer), Some(Expectation::All(..))) {
-            let text = format!("{:?} is no answer such as \"== 1\"", drill.answer);
-            add(page.key("drill"), "drill", text);
+        (Some(Plan::None), Some(reason)) if !reason.trim().is_empty() => {}
+        (Some(Plan::None), Some(_) | None) => {
+            add("drill", "without a drill it has to say why: `reason`".to_owned());
         }
+        (None, _) if page.front.kind == Kind::Alert => {
+            add("alert", "it lacks a `drill`: a fault, or `none` and a `reason`".to_owned());
+        }
+        (None, _) => {}
     }
 }
 

@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use telemetry::Tasks;
+use telemetry::metrics::Registry;
 use tokio::process::{Child, Command};
 
 use crate::up::Places;
@@ -97,11 +98,14 @@ impl Names {
         }
     }
 
-    /// Asks a gateway and a node, which are started for it.
+    /// Asks a gateway and a node, which are started for it, and the probe's own declarations.
     ///
     /// # Errors
     /// As the variants of [`NamesError`] say.
     pub(crate) async fn of_processes(&mut self, tasks: &Tasks) -> Result<(), NamesError> {
+        let ours = Registry::new();
+        let _probe = crate::probe::metrics::Metrics::new(&ours);
+        self.scraped(&ours.text());
         let folder = Folder::new()?;
         let loopback = std::net::Ipv4Addr::LOCALHOST.into();
         let places = Places::free(loopback, 1, 1).map_err(|error| NamesError::Process {

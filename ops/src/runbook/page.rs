@@ -59,7 +59,10 @@ pub(crate) struct Front {
     pub(crate) commands: Vec<String>,
     /// How the page is tried out.
     #[serde(default)]
-    pub(crate) drill: Option<super::drill::Drill>,
+    pub(crate) drill: Option<super::drill::Plan>,
+    /// Why it is not, where `drill` is `none`.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
 }
 
 /// What a page is for.
@@ -198,6 +201,7 @@ impl Page {
             "dashboards",
             "commands",
             "drill",
+            "reason",
         ];
         let keys =
             keys.map(|key| Placed { line: lines.at(key) + 1, text: key.to_owned() }).to_vec();

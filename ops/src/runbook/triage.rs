@@ -169,7 +169,7 @@ pub(crate) fn judge(series: &[Series], expected: Option<Expectation>) -> Answer 
     if odd.is_empty() { Answer::AsExpected(short(rows)) } else { Answer::Otherwise(short(odd)) }
 }
 
-fn row(series: &Series) -> String {
+pub(crate) fn row(series: &Series) -> String {
     let labels: Vec<String> = series
         .labels
         .iter()

@@ -65,7 +65,7 @@ impl<'a> BringUp<'a> {
                 Places::free(args.listen, args.gateways, args.nodes).map_err(UpError::NoPorts)?
             }
         };
-        let pace = Pace { seconds: args.observe_every };
+        let pace = Pace::new(args.observe_every, args.observe_hurry);
         let observe = args.observe.then(|| Observe::new(&data.path, places.observe, pace));
         let mut this = Self {
             args,

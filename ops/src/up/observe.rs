@@ -17,6 +17,7 @@ use crate::client::Endpoint;
 use crate::fleet::{Observers, Process};
 use crate::rota::{self, Rota};
 use crate::up::child::Spec;
+use crate::up::hurry::hurried;
 use crate::up::layout::ObservePlace;
 use crate::up::{UpError, preflight};
 
@@ -26,6 +27,14 @@ const RETENTION: &str = "95d";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long either may take to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// The shortest window of a rule, in seconds.
+const SHORTEST_WINDOW: u64 = 300;
+/// Scrapes that it has at least, so that a late one does not leave it empty.
+const SCRAPES_IN_WINDOW: u64 = 5;
+
+/// Seconds between two rounds of the probe, without haste.
+const PROBES_EVERY: u64 = 30;
 
 /// Rules by file name.
 const RULES: [(&str, &str); 7] = [
@@ -44,7 +53,22 @@ const ROTA: &str = include_str!("../../../runbooks/rota.yaml");
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     /// Time between two scrapes of a target, and between two evaluations, in seconds.
-    pub(crate) seconds: u64,
+    seconds: u64,
+    /// By how much the durations of rules are divided.
+    hurry: u32,
+}
+
+impl Pace {
+    /// A pace at which every window of a rule has several scrapes.
+    pub(crate) fn new(seconds: u64, hurry: u32) -> Self {
+        let most = SHORTEST_WINDOW / (u64::from(hurry.max(1)) * SCRAPES_IN_WINDOW);
+        Self { seconds: seconds.min(most).max(1), hurry }
+    }
+
+    /// Time between two rounds of the probe, as it is told.
+    fn probes(self) -> String {
+        format!("{}s", (PROBES_EVERY / u64::from(self.hurry.max(1))).max(1))
+    }
 }
 
 /// Programs, place and folder of what watches.
@@ -104,6 +128,7 @@ impl Observe {
             prometheus: format!("http://{prometheus}"),
             alertmanager: format!("http://{alertmanager}"),
             probe: format!("http://{probe}"),
+            hurry: self.pace.hurry,
         }
     }
 
@@ -124,15 +149,27 @@ impl Observe {
             (self.folder.join("rota.yaml"), self.rota.clone()),
             (self.folder.join("targets.json"), targets(fleet, self.place.probe)),
         ];
-        files.extend(RULES.iter().map(|(name, text)| (folder.join(name), (*text).to_owned())));
+        let rules = RULES.iter().map(|(name, text)| (folder.join(name), self.rules(text)));
+        files.extend(rules);
         for (path, text) in files {
             fs::write(&path, text).map_err(failed(&path))?;
         }
         Ok(())
     }
 
+    /// A file of rules at the pace of this fleet; the head says when it is not that of the build.
+    fn rules(&self, text: &str) -> String {
+        match self.pace.hurry {
+            0 | 1 => text.to_owned(),
+            times => format!(
+                "# For drills: durations of these rules are divided by {times}.\n{}",
+                hurried(text, times)
+            ),
+        }
+    }
+
     fn prometheus_config(&self) -> String {
-        let Pace { seconds } = self.pace;
+        let Pace { seconds, .. } = self.pace;
         format!(
             "\
 # Written by `bifrost up --observe`, anew at each start.
@@ -191,6 +228,7 @@ scrape_configs:
         let mut words: Vec<OsString> = ["probe", "serve", "--data"].map(OsString::from).to_vec();
         words.extend([data.into(), "--listen".into(), self.place.probe.to_string().into()]);
         words.extend(["--rota".into(), self.folder.join("rota.yaml").into()]);
+        words.push(option("every", &self.pace.probes()));
         let probe = self.spec("probe", &self.probe, words, (self.place.probe, logs))?;
         Ok([alertmanager, Spec { ready_at: "/livez", ..probe }, prometheus])
     }
@@ -238,4 +276,36 @@ fn targets(fleet: &[(&str, &[Process])], probe: SocketAddr) -> String {
     let probe = target("probe", "probe", &probe.to_string());
     let groups: Vec<_> = groups.chain([probe]).collect();
     serde_json::to_string_pretty(&groups).expect("texts are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_of_this_build_are_valid_in_haste_and_keep_no_duration() {
+        for (name, text) in RULES {
+            let hurried = hurried(text, 30);
+            let whole: serde_yaml::Value = serde_yaml::from_str(&hurried).expect("it is YAML");
+            let rules = whole["groups"].as_sequence().into_iter().flatten();
+            let rules = rules.flat_map(|group| group["rules"].as_sequence().into_iter().flatten());
+            for rule in rules {
+                let expression = rule["expr"].as_str().expect("a rule has an expression");
+                let parsed = promql_parser::parser::parse(expression);
+                assert!(parsed.is_ok(), "{name}: {parsed:?}");
+            }
+            let kept =
+                ["[5m]", "[1h]", "[1h:", "[3d]", "offset 6h", "86400)", "bool 300", "for: 5m"];
+            let kept: Vec<&&str> = kept.iter().filter(|kept| hurried.contains(**kept)).collect();
+            assert!(kept.is_empty(), "{name} keeps {kept:?}");
+        }
+    }
+
+    #[test]
+    fn every_window_has_several_scrapes_in_haste_too() {
+        assert_eq!(Pace::new(5, 1).seconds, 5);
+        assert_eq!(Pace::new(60, 1).seconds, 60);
+        assert_eq!(Pace::new(5, 30).seconds, 2);
+        assert_eq!(Pace::new(5, 60).seconds, 1);
+    }
 }

@@ -7,7 +7,7 @@ const TODAY: Date = jiff::civil::date(2026, 11, 21);
 /// A page that is right, with words put in place of others.
 fn text(changes: &[(&str, &str)]) -> String {
     let mut text = "---\nalert: A\nsummary: x\nslo: none\nseverity: [page]\nowner: ops\nlast_drilled: \
-                    never\nexpires: 2027-01-01\nqueries: [q]\ncommands: [curl]\n---\n\n# A\n\n## \
+                    never\nexpires: 2027-01-01\nqueries: [q]\ncommands: [curl]\ndrill: none\nreason: x\n---\n\n# A\n\n## \
                     Meaning\n\nThe `limit.requests_max` of `bifrost_a_total`.\n\n## User \
                     impact\n\nNone.\n\n## First five minutes\n\n1. Up? Expected: `== 1`\n\n   \
                     ```promql q\n   up\n   ```\n\n2. Ask.\n\n   ```sh\n   curl -s \
@@ -58,24 +58,44 @@ fn a_page_that_is_right_has_no_findings() {
 fn each_fault_of_a_page_is_found_at_its_line() {
     for (before, after, line, rule) in [
         ("alert: A", "alert: C", 2, "name"),
-        ("# A\n", "# C\n", 13, "name"),
-        ("## Diagnosis", "## Diagnoses", 37, "sections"),
+        ("# A\n", "# C\n", 15, "name"),
+        ("## Diagnosis", "## Diagnoses", 39, "sections"),
         ("severity: [page]", "severity: []", 5, "severity"),
         ("expires: 2027-01-01", "expires: 2026-11-20", 8, "expired"),
-        ("None.", "TODO.", 21, "todo"),
+        ("None.", "TODO.", 23, "todo"),
         ("owner: ops", "owner: others", 6, "unknown-owner"),
         ("queries: [q]", "queries: [q, r]", 9, "queries"),
         ("queries: [q]", "dashboards: [mine]\nqueries: [q]", 9, "dashboard"),
-        ("   up\n", "   up +\n", 27, "promql"),
-        ("   up\n", "   process_none\n", 27, "unknown-metric"),
-        ("bifrost_a_total", "bifrost_b_total", 17, "unknown-metric"),
-        ("requests_max", "requests_min", 17, "unknown-key"),
-        ("/readyz", "/reddy", 34, "unknown-endpoint"),
+        ("   up\n", "   up +\n", 29, "promql"),
+        ("   up\n", "   process_none\n", 29, "unknown-metric"),
+        ("bifrost_a_total", "bifrost_b_total", 19, "unknown-metric"),
+        ("requests_max", "requests_min", 19, "unknown-key"),
+        ("/readyz", "/reddy", 36, "unknown-endpoint"),
         ("commands: [curl]", "commands: [df]", 10, "commands"),
-        ("`== 1`", "`little`", 25, "expected"),
-        ("Expected: `== 1`", "", 25, "expected"),
-        ("B.md#meaning", "C.md", 39, "broken-link"),
-        ("B.md#meaning", "B.md#reason", 39, "broken-anchor"),
+        ("`== 1`", "`little`", 27, "expected"),
+        ("Expected: `== 1`", "", 27, "expected"),
+        ("drill: none\nreason: x\n", "", 2, "drill"),
+        ("reason: x\n", "", 11, "drill"),
+        (
+            "drill: none",
+            "drill: {fault: stop-node, within: 1m, query: q, answer: \"== 0\"}",
+            12,
+            "drill",
+        ),
+        (
+            "drill: none\nreason: x",
+            "drill: {fault: stop-node, within: 1m, query: r, answer: \"== 0\"}",
+            11,
+            "drill",
+        ),
+        (
+            "drill: none\nreason: x",
+            "drill: {fault: stop-node, within: 1m, query: q, answer: empty}",
+            11,
+            "drill",
+        ),
+        ("B.md#meaning", "C.md", 41, "broken-link"),
+        ("B.md#meaning", "B.md#reason", 41, "broken-anchor"),
     ] {
         let findings = found(&text(&[(before, after)]), None);
         assert!(rules(&findings).contains(&(line, rule)), "{after}: {findings:?}");
@@ -96,7 +116,7 @@ fn commands_of_this_program_are_read_as_it_reads_them() {
         let findings = found(&with, None);
         let unknown = findings.iter().find(|finding| finding.rule == "unknown-command");
         assert_eq!(unknown.is_none(), is_right, "{command}: {findings:?}");
-        assert!(unknown.is_none_or(|finding| finding.line == 21));
+        assert!(unknown.is_none_or(|finding| finding.line == 23));
     }
 }
 
