@@ -17,6 +17,7 @@ CARGO := cargo
 SUITE_VERSION := v0.13.2
 LOCKED := --locked
 UP_FLAGS ?=
+DRILL ?= --all
 SUITE ?=
 PEERS ?=
 export PEERS
@@ -24,12 +25,13 @@ export PEERS
 # The order is part of what `make test` says: the cheap checks come first.
 .NOTPARALLEL:
 
-.PHONY: help run test conformance bench faults fmt lint ours deps tidy check-fmt doc unit
+.PHONY: help run test conformance bench faults drill fmt lint ours deps tidy check-fmt doc unit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  UP_FLAGS="--nodes 3"              flags for `bifrost up`'
+	@echo '  DRILL=NodeUnreachable             one page alone, for make drill'
 	@echo '  SUITE=../gateway-conformance      a checkout of ipfs/gateway-conformance, for make conformance'
 	@echo '  PEERS="name=http://host:port …"   other gateways that bench and faults measure alongside'
 	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
@@ -58,6 +60,19 @@ bench: ours ## Measure every figure on a release fleet; writes target/bench.json
 faults: ours ## Kill, stall and corrupt nodes under load and count what a client sees
 	$(CARGO) build $(LOCKED) --release --bins
 	"$(CARGO_TARGET_DIR)/release/fleet-bench" faults --out target $(foreach p,$(PEERS),--peer '$(p)')
+
+# The fleet is in haste and its Prometheus remembers what was broken, so each round has a new one.
+drill: ours ## Break a fleet in every way that a runbook is for, and see that its page names the cause
+	$(CARGO) build $(LOCKED) --workspace --bins
+	@data="$$(mktemp -d)"; bifrost="$(CARGO_TARGET_DIR)/debug/bifrost"; \
+	"$$bifrost" up --observe --observe-every 1 --observe-hurry 30 --ports auto --offline --format json \
+	  --data "$$data/fleet" > "$$data/up.log" 2>&1 & up=$$!; \
+	trap 'kill -TERM $$up 2> /dev/null; wait $$up; rm -rf "$$data"' EXIT; \
+	until grep -q '"event":"ready"' "$$data/up.log"; do \
+	  kill -0 $$up 2> /dev/null || { cat "$$data/up.log" >&2; exit 3; }; \
+	  sleep 1; \
+	done; \
+	"$$bifrost" runbook drill $(DRILL) --data "$$data/fleet"
 
 fmt: ## Format every file
 	$(CARGO) fmt --all

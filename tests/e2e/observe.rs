@@ -164,6 +164,7 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
         (!away.is_empty()).then_some(away)
     });
     assert!(away.iter().all(|row| row["metric"]["job"] == "gateway"), "{away:?}");
+    assert_triage_names_nodes(&url);
 
     for node in ["node-0", "node-1"] {
         signal(folder.path(), node, "-CONT");
@@ -173,6 +174,20 @@ fn a_fault_reaches_who_is_on_call_with_a_runbook_that_names_it_and_a_quiet_fleet
         let answer = get(gateway, &fresh(0)).ok()?;
         (!matches!(answer.status(), 503 | 504)).then_some(())
     });
+}
+
+/// The page that the alert leads to says by itself that nodes are what is wrong.
+#[track_caller]
+fn assert_triage_names_nodes(prometheus: &str) {
+    let asked = ["runbook", "triage", "GatewayAvailability", "--format", "json"];
+    let ran = bifrost(&[&asked[..], &["--prometheus", prometheus]].concat());
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert_eq!(ran.status.code(), Some(1), "an answer is not as expected: {said}");
+    let steps = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let mut of_nodes =
+        steps.filter(|step| step.to_string().contains("bifrost_gateway_pool_ejected"));
+    let step = of_nodes.next().unwrap_or_default();
+    assert_eq!(step["answers"][0]["verdict"], "NOT as expected", "{said}");
 }
 
 /// What the operator's command says in the root of the project.

@@ -118,9 +118,8 @@ impl<'a> Trial<'a> {
         self.quiet().await?;
         let Drill { fault, traffic, .. } = *self.drill;
         output::note(&format!("{}: {fault} …", self.alert));
-        let began = Instant::now();
         faults.make(fault, traffic).await.map_err(|text| DrillError::Fault { fault, text })?;
-        let after = self.fires(began).await?;
+        let after = self.fires(Instant::now()).await?;
         output::note(&format!("{}: fires after {} s", self.alert, after.as_secs()));
         let named_by = self.named().await?;
         Ok(Shown { after, named_by })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipfs::ipns::{Name, create};
+use ipfs::{Block, Codec};
 use libp2p_identity::Keypair;
 use rand::Rng as _;
 use telemetry::Tasks;
@@ -26,7 +27,8 @@ const VALID_FOR: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Content {
     /// Its root.
     root: String,
-    files: usize,
+    /// The CIDs of its files.
+    files: Vec<String>,
 }
 
 impl Content {
@@ -37,7 +39,7 @@ impl Content {
         place: &Path,
         tasks: &Tasks,
     ) -> Result<Self, String> {
-        let folder = Folder::of_files(place, files)?;
+        let (folder, files) = Folder::of_files(place, files)?;
         let nodes = nodes.iter().map(|node| Endpoint::parse(&node.admin));
         let nodes = nodes.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
         let added = crate::add::folder(&folder.0, nodes, SILENCE, tasks).await;
@@ -50,9 +52,14 @@ impl Content {
         format!("/ipfs/{}", self.root)
     }
 
-    /// The paths of its files below this one.
-    pub(super) fn paths(&self, below: &str) -> Arc<[String]> {
-        (0..self.files).map(|number| format!("{below}/{number}")).collect()
+    /// The paths of its files below its root, as a website has them.
+    pub(super) fn paths(&self) -> Arc<[String]> {
+        (0..self.files.len()).map(|number| format!("/{number}")).collect()
+    }
+
+    /// The paths of its files, each by its own CID: gateways ask for all of one root at one node.
+    pub(super) fn single(&self) -> Arc<[String]> {
+        self.files.iter().map(|cid| format!("/ipfs/{cid}")).collect()
     }
 
     /// A new name that stands for it, whose record nodes hold and gateways believe for a second.
@@ -78,18 +85,23 @@ impl Content {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn of_files(place: &Path, files: usize) -> Result<Self, String> {
+    /// So many files, and their CIDs.
+    fn of_files(place: &Path, files: usize) -> Result<(Self, Vec<String>), String> {
         let mut number = [0; 8];
         rand::rng().fill_bytes(&mut number);
         let folder = Self(place.join(format!("drill-{:016x}", u64::from_be_bytes(number))));
         let failed = |error: std::io::Error| format!("{}: {error}", folder.0.display());
         fs::create_dir(&folder.0).map_err(failed)?;
+        let mut cids = Vec::with_capacity(files);
         for number in 0..files {
             let mut bytes = [0; FILE_BYTES];
             rand::rng().fill_bytes(&mut bytes);
             fs::write(folder.0.join(number.to_string()), bytes).map_err(failed)?;
+            // A file this small is one block.
+            let block = Block::of(Codec::Raw, bytes.to_vec().into());
+            cids.push(block.map_err(|error| error.to_string())?.cid().to_string());
         }
-        Ok(folder)
+        Ok((folder, cids))
     }
 }
 

@@ -29,7 +29,7 @@ const SILENCES: (Duration, Duration) = (Duration::from_secs(34), Duration::from_
 /// What waits for a silent peer: longer than that, and than gateways and nodes wait without.
 const PATIENCE: &str = "55s";
 /// More bytes than any disk has.
-const MORE_THAN_A_DISK: u64 = 1 << 62;
+const MORE_THAN_A_DISK: u64 = 1 << 50;
 /// How long content may take to be there before something is broken.
 const WARM_WITHIN: Duration = Duration::from_secs(30);
 /// Where nothing can be written to: every write ends as on a full disk.
@@ -292,13 +292,13 @@ impl OfFleet {
 }
 
 fn by_path(gateway: &Process, content: &Content) -> Asked {
-    Asked { url: gateway.url.clone(), host: None, paths: content.paths(&content.path()) }
+    Asked { url: gateway.url.clone(), host: None, paths: content.single() }
 }
 
 fn at_website(gateway: &Process, content: &Content) -> Asked {
     let port = gateway.url.rsplit(':').next().unwrap_or_default();
     let host = Some(format!("{HOST}:{port}"));
-    Asked { url: gateway.url.clone(), host, paths: content.paths("") }
+    Asked { url: gateway.url.clone(), host, paths: content.paths() }
 }
 
 fn of_node(node: &Process, path: String) -> Asked {
