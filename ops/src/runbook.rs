@@ -359,7 +359,10 @@ fn ground(args: &DrillArgs, tasks: &Tasks) -> Result<(Ground, OfFleet), String> 
     let prometheus =
         prometheus.map_err(|error| format!("{error}; name it with --prometheus URL"))?;
     let hurry = observers.hurry;
-    Ok((Ground { prometheus, hurry, today: today() }, faults))
+    let fleet = faults.fleet();
+    // The probe is one too.
+    let processes = fleet.gateways.len() + fleet.nodes.len() + 1;
+    Ok((Ground { prometheus, processes, hurry, today: today() }, faults))
 }
 
 /// Waits until somebody ends this program.

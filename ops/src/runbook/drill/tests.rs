@@ -49,8 +49,21 @@ struct Drilled {
     page: String,
 }
 
+/// Longer than any clock that is moved on its own.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
 /// Drills against a Prometheus that answers so to the alert and to the query, once something is broken.
 async fn drilled(
+    alert: &'static str,
+    query: &'static str,
+    end: impl Future<Output = ()>,
+) -> Drilled {
+    drilled_of(0, alert, query, end).await
+}
+
+/// The same of a fleet of so many processes, of which Prometheus has scraped none.
+async fn drilled_of(
+    processes: usize,
     alert: &'static str,
     query: &'static str,
     end: impl Future<Output = ()>,
@@ -72,8 +85,8 @@ async fn drilled(
         };
         async move { Response::new(Full::new(body.into())) }
     });
-    let prometheus = Prometheus::new(&tasks, &server.url(), Duration::from_secs(5)).expect("a URL");
-    let ground = Ground { prometheus, hurry: 1, today: jiff::civil::date(2026, 11, 21) };
+    let prometheus = Prometheus::new(&tasks, &server.url(), PATIENCE).expect("a URL");
+    let ground = Ground { prometheus, processes, hurry: 1, today: jiff::civil::date(2026, 11, 21) };
     let rows = all::all(&[page], &ground, &mut faults, Box::pin(end)).await;
     tasks.shutdown(Duration::ZERO).await;
     Drilled { rows, did: faults.said, page: std::fs::read_to_string(&path).expect("it is there") }
@@ -118,6 +131,14 @@ async fn drill_fails_when_the_query_names_no_cause() {
     assert!(text.contains("does not name the cause"), "{text}");
     assert_eq!(all::verdict(&rows), Verdict::Findings);
     assert_eq!((did.last().map(String::as_str), &page[..]), (Some("taken back"), TEXT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_broken_before_every_process_was_scraped() {
+    let Drilled { rows, did, page } = drilled_of(1, UP, DOWN, pending()).await;
+    let text = all::shown(&rows, Format::Text, Style::plain());
+    assert!(text.contains("0 of 1 processes were scraped"), "{text}");
+    assert_eq!((did, &page[..]), (vec!["taken back".to_owned()], TEXT));
 }
 
 #[tokio::test]

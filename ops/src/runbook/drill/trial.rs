@@ -19,6 +19,8 @@ use crate::whole::write_whole;
 
 /// Pause between two looks at Prometheus.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Processes of which Prometheus knows how they are without a fault.
+const SCRAPED: &str = "count_over_time(up[10m]) >= 3";
 /// How much later than the alert the query may name the cause.
 const NAMED_WITHIN: Duration = Duration::from_secs(30);
 /// How often is told what is waited for.
@@ -48,6 +50,8 @@ pub(crate) trait Faults {
 pub(crate) struct Ground {
     /// Whom to ask.
     pub(crate) prometheus: Prometheus,
+    /// How many processes Prometheus has to scrape.
+    pub(crate) processes: usize,
     /// By how much the durations of the fleet's rules are divided, and those of queries with them.
     pub(crate) hurry: u32,
     /// This day.
@@ -97,6 +101,7 @@ struct Trial<'a> {
     drill: &'a Drill,
     alert: &'a str,
     prometheus: &'a Prometheus,
+    processes: usize,
     expression: String,
     expected: Option<Expectation>,
 }
@@ -109,6 +114,7 @@ impl<'a> Trial<'a> {
             drill,
             alert: &page.name,
             prometheus: &ground.prometheus,
+            processes: ground.processes,
             expression: hurried(&block.text, ground.hurry),
             expected: Expectation::parse(&drill.answer),
         })
@@ -144,6 +150,12 @@ impl<'a> Trial<'a> {
 
     /// What is not quiet.
     async fn unquiet(&self) -> Result<Option<String>, DrillError> {
+        // Of a counter that was never seen before it is not known that it grew.
+        let scraped = self.prometheus.query(SCRAPED, None).await?.len();
+        if scraped < self.processes {
+            let all = self.processes;
+            return Ok(Some(format!("{scraped} of {all} processes were scraped three times")));
+        }
         let alert = format!("ALERTS{{alertname={:?}}}", self.alert);
         for looked in [&alert[..], "up == 0", "bifrost_gateway_pool_ejected == 1"] {
             let found = self.prometheus.query(looked, None).await?;
