@@ -11,7 +11,7 @@ use super::check;
 use super::file::{Rota, Schedule};
 
 /// The series: 1 for whoever is on call for the schedule, 0 for the others.
-const SERIES: &str = "bifrost_rota_on_call";
+pub(crate) const SERIES: &str = "bifrost_rota_on_call";
 
 /// The series of a rota.
 #[derive(Debug)]

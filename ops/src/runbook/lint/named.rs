@@ -3,6 +3,7 @@
 use promql_parser::parser::{self, Expr};
 
 use crate::findings::Finding;
+use crate::rota::on_call;
 use crate::runbook::names::Names;
 use crate::runbook::page::{Page, Placed};
 
@@ -10,7 +11,7 @@ use crate::runbook::page::{Page, Placed};
 const OURS: &str = "bifrost_";
 
 /// Metrics that are not of our processes: Prometheus's own, and what this program prints.
-const OTHERS: [&str; 5] = ["up", "scrape_", "ALERTS", "slo:", "bifrost_rota_on_call"];
+const OTHERS: [&str; 5] = ["up", "scrape_", "ALERTS", "slo:", on_call::SERIES];
 /// Endings of files, which look like keys.
 const FILES: [&str; 11] =
     ["md", "yaml", "yml", "log", "rs", "gz", "key", "html", "ics", "json", "ipns-record"];
