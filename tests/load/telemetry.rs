@@ -17,7 +17,7 @@ use crate::table::{Table, Wanted};
 
 const CONNECTIONS: usize = 32;
 /// Pairs of measurements, one with the access log and one without.
-const PAIRS: usize = 7;
+const PAIRS: usize = 15;
 const RECORDS: u64 = 10_000_000;
 /// One in so many of the records is what is asked for.
 const RARE: u64 = 10_000;

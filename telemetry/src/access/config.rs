@@ -51,8 +51,8 @@ pub struct Config {
     /// Zero records failures only.
     pub sample: f64,
     /// Most successes that are recorded in a second; while there are more, the share is halved and
-    /// halved again, and each record says the share that held. Default 5000, which costs a busy
-    /// gateway a few hundredths of its rate. Zero records the share whatever it costs.
+    /// halved again, and each record says the share that held. Default 2000, which costs a busy
+    /// gateway about a hundredth of its rate. Zero records the share whatever it costs.
     pub successes_max: u64,
     /// Which records hold the CID and the path as text, beside their hashes: `errors` are those of
     /// denied and failed requests, `never` is none. Default `errors`.
@@ -100,7 +100,7 @@ impl Default for Config {
             env: "local".to_owned(),
             name: String::new(),
             sample: 1.0,
-            successes_max: 5_000,
+            successes_max: 2_000,
             cleartext: Cleartext::Errors,
             key_file: None,
         }
