@@ -11,8 +11,9 @@ use telemetry::access::ledger::{self, BLOCK_LINES, Event, Row, Seal, Tally};
 use telemetry::access::put_aside;
 
 use super::error::{LogsError, at};
-use super::sources::{Environment, beside, logs};
+use super::sources::{Environment, logs};
 use crate::findings::Finding;
+use crate::whole::beside;
 
 /// Checks all logs of the environments on this machine; returns how many segments are as sealed.
 ///

@@ -14,7 +14,8 @@ use telemetry::access::ledger::{self, Deleted, Event, Tally};
 use telemetry::access::{delete, put_aside};
 
 use super::error::{LogsError, at};
-use super::sources::{beside, logs};
+use super::sources::logs;
+use crate::whole::beside;
 
 mod aggregate;
 mod strip;

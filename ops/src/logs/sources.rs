@@ -4,7 +4,6 @@
 //! what has clear text (`.clear`), and what `gc` made of it (`.hashed`, `.aggregates`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use telemetry::access::ledger::{self, Event, Row, Seal};
 use telemetry::access::put_aside;
 
 use super::error::{LogsError, at};
+use crate::whole::beside;
 
 /// What the name of a log ends in.
 const LOG: &str = "access.log";
@@ -129,13 +129,6 @@ pub(crate) fn logs(folder: &Path) -> Result<Vec<PathBuf>, LogsError> {
         }
     }
     Ok(found.into_iter().collect())
-}
-
-/// A file beside a log.
-pub(crate) fn beside(log: &Path, suffix: &str) -> PathBuf {
-    let mut name: OsString = log.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// The segments of the environments on this machine, the oldest of each log first.

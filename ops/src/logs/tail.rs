@@ -72,7 +72,7 @@ impl Tail {
             for log in sources::logs(folder)? {
                 let log = match self.kind {
                     Kind::Records => log,
-                    Kind::Clear => sources::beside(&log, ".clear"),
+                    Kind::Clear => crate::whole::beside(&log, ".clear"),
                 };
                 if self.logs.contains_key(&log) || !log.exists() {
                     continue;

@@ -3,12 +3,12 @@
 //! An alert is written long before it is raised, so its rule asks Prometheus for the person of that
 //! moment; without an answer it names the schedule.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use telemetry::metrics::{Gauge, Listed, Registry};
 
-use super::check;
 use super::file::{Rota, Schedule};
+use super::{WEEKS_BACK, check, later};
 
 /// The series: 1 for whoever is on call for the schedule, 0 for the others.
 pub(crate) const SERIES: &str = "bifrost_rota_on_call";
@@ -62,7 +62,7 @@ pub(crate) fn annotation(schedule: &str) -> String {
 
 /// Who is on call for each schedule and until when, without how to reach them: anybody may read it.
 pub(crate) fn shown(rota: &Rota, now: Timestamp) -> Vec<Value> {
-    let soon = now.checked_add((2 * 7 * 24).hours()).unwrap_or(Timestamp::MAX);
+    let soon = later(now, WEEKS_BACK);
     let each = rota.schedules.iter().map(|schedule| {
         let shifts = schedule.shifts(now, soon);
         let shift = shifts.iter().find(|shift| shift.from <= now && now < shift.to);

@@ -170,8 +170,7 @@ fn left_by_others(fleet: &Fleet) -> Vec<Undo> {
 
 /// Where the access log of a process lies.
 fn access_log(process: &Process) -> Option<PathBuf> {
-    let text = std::fs::read_to_string(&process.config).ok()?;
-    let whole: Value = serde_yaml::from_str(&text).ok()?;
+    let whole = edits::read(&process.config).ok()?;
     whole.get("access")?.get("path")?.as_str().map(PathBuf::from)
 }
 

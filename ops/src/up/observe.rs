@@ -81,7 +81,8 @@ pub(crate) struct Observe {
     alertmanager: PathBuf,
     probe: PathBuf,
     alerts: String,
-    rota: String,
+    /// The rota that is heeded.
+    rota: PathBuf,
     /// Ends a program when this one is gone: neither heeds its standard input.
     tether: Option<PathBuf>,
 }
@@ -97,13 +98,13 @@ impl Observe {
             found.ok_or(UpError::NoObserver { package })
         };
         let own = data.join("rota.yaml");
-        let rota = if own.exists() {
-            fs::read_to_string(&own)
-                .map_err(|source| UpError::Folder { path: own.clone(), source })?
-        } else {
-            ROTA.to_owned()
+        let folder = data.join("observe");
+        let example = folder.join("rota.yaml");
+        let (people, rota) = match own.exists() {
+            true => (Rota::read(&own), own),
+            false => (Rota::parse(&example, ROTA), example),
         };
-        let people = Rota::parse(&own, &rota).map_err(|error| UpError::Rota(error.to_string()))?;
+        let people = people.map_err(|error| UpError::Rota(error.to_string()))?;
         let alerts = rota::alertmanager::config(&people, None);
         Ok(Self {
             alerts,
@@ -111,7 +112,7 @@ impl Observe {
             probe: std::env::current_exe().unwrap_or_else(|_| "bifrost".into()),
             place,
             pace,
-            folder: data.join("observe"),
+            folder,
             prometheus: need(&["prometheus"], "prometheus")?,
             alertmanager: need(
                 &["prometheus-alertmanager", "alertmanager"],
@@ -146,7 +147,7 @@ impl Observe {
         let mut files = vec![
             (self.folder.join("prometheus.yml"), self.prometheus_config()),
             (self.folder.join("alertmanager.yml"), self.alerts.clone()),
-            (self.folder.join("rota.yaml"), self.rota.clone()),
+            (self.folder.join("rota.yaml"), ROTA.to_owned()),
             (self.folder.join("targets.json"), targets(fleet, self.place.probe)),
         ];
         let rules = RULES.iter().map(|(name, text)| (folder.join(name), self.rules(text)));
@@ -227,7 +228,7 @@ scrape_configs:
         )?;
         let mut words: Vec<OsString> = ["probe", "serve", "--data"].map(OsString::from).to_vec();
         words.extend([data.into(), "--listen".into(), self.place.probe.to_string().into()]);
-        words.extend(["--rota".into(), self.folder.join("rota.yaml").into()]);
+        words.extend(["--rota".into(), self.rota.clone().into()]);
         words.push(option("every", &self.pace.probes()));
         let probe = self.spec("probe", &self.probe, words, (self.place.probe, logs))?;
         Ok([alertmanager, Spec { ready_at: "/livez", ..probe }, prometheus])

@@ -22,7 +22,7 @@ use crate::trace::resource;
 /// What every record is an event of.
 const EVENT: &str = "bifrost.access";
 /// Most records of one request to the collector.
-pub(super) const BATCH_MAX: usize = 512;
+pub(super) const BATCH_MAX: u64 = 512;
 /// Longest time of one such request: within that of a process' last steps.
 const TIMEOUT: Duration = Duration::from_secs(3);
 

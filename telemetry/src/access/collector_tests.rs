@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use http::StatusCode;
-use http_body_util::{BodyExt, Empty};
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use prost::Message;
-use tokio::sync::mpsc;
 
+#[path = "../../tests/process/collector.rs"]
+mod collector;
+
+use self::collector::played_collector;
 use super::privacy_tests::Asked;
 use super::tests::{SOON, config, lines};
 use super::*;
@@ -22,7 +21,7 @@ use crate::Tasks;
 async fn collector_gets_every_record_without_its_clear_text() {
     let folder = tempfile::tempdir().expect("folder");
     let (tasks, registry) = (Tasks::new(), Registry::new());
-    let (endpoint, mut arrived) = collector(&tasks, StatusCode::OK).await;
+    let (endpoint, mut arrived) = played_collector(&tasks, "/v1/logs", StatusCode::OK).await;
     let config = config(&folder, |config| {
         config.collector = Some(endpoint);
         config.env = "staging".to_owned();
@@ -63,7 +62,7 @@ async fn collector_gets_every_record_without_its_clear_text() {
 async fn many_records_are_sent_in_parts() {
     let folder = tempfile::tempdir().expect("folder");
     let tasks = Tasks::new();
-    let (endpoint, mut arrived) = collector(&tasks, StatusCode::OK).await;
+    let (endpoint, mut arrived) = played_collector(&tasks, "/v1/logs", StatusCode::OK).await;
     let config = config(&folder, |config| {
         config.collector = Some(endpoint);
         config.to = Destination::Off;
@@ -88,7 +87,8 @@ async fn many_records_are_sent_in_parts() {
 async fn collector_that_refuses_costs_its_records_and_none_of_the_file() {
     let folder = tempfile::tempdir().expect("folder");
     let (tasks, registry) = (Tasks::new(), Registry::new());
-    let (endpoint, _arrived) = collector(&tasks, StatusCode::SERVICE_UNAVAILABLE).await;
+    let (endpoint, _arrived) =
+        played_collector(&tasks, "/v1/logs", StatusCode::SERVICE_UNAVAILABLE).await;
     let config = config(&folder, |config| config.collector = Some(endpoint));
     let log = AccessLog::start(&config, Process::Gateway, &registry).expect("starts");
     Asked::of(Detail::Whole, "one").record(&log);
@@ -117,30 +117,4 @@ fn texts(fields: &[KeyValue]) -> BTreeMap<&str, String> {
         Some(text.clone())
     };
     fields.iter().filter_map(|field| Some((field.key.as_str(), text(&field.value)?))).collect()
-}
-
-/// A collector that hands the bodies on and answers all alike.
-async fn collector(tasks: &Tasks, answer: StatusCode) -> (String, mpsc::Receiver<Bytes>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
-    let address = listener.local_addr().expect("has an address");
-    let (send, arrived) = mpsc::channel(8);
-    tasks.background("collector", async move {
-        loop {
-            let (stream, _) = listener.accept().await.expect("accepts");
-            let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-                let send = send.clone();
-                async move {
-                    let body = request.into_body().collect().await?.to_bytes();
-                    send.send(body).await.expect("the test reads it");
-                    let mut response = http::Response::new(Empty::<Bytes>::new());
-                    *response.status_mut() = answer;
-                    Ok::<_, hyper::Error>(response)
-                }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            served.await.expect("serves");
-        }
-    });
-    (format!("http://{address}/v1/logs"), arrived)
 }

@@ -73,9 +73,9 @@ impl Sink {
     }
 
     /// How many lines it takes at once.
-    pub(super) fn lines_max(&self) -> usize {
+    pub(super) fn lines_max(&self) -> u64 {
         match self {
-            Self::Writer { .. } | Self::File(_) => usize::MAX,
+            Self::Writer { .. } | Self::File(_) => u64::MAX,
             Self::Collector(_) => collector::BATCH_MAX,
         }
     }

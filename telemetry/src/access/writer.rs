@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use memchr::memchr_iter;
+
 use super::Metrics;
 use super::keys::Keys;
 use super::queue::Queue;
@@ -67,7 +69,7 @@ impl Writer {
 
     fn write(&mut self, bytes: &[u8], lines: u64, now: SystemTime) {
         let mut left = lines;
-        for part in parts(bytes, self.sink.lines_max()) {
+        for part in parts(bytes, lines, self.sink.lines_max()) {
             match self.sink.write(part.bytes, now) {
                 Ok(()) => {
                     self.metrics.written.inc_by(part.lines);
@@ -102,17 +104,21 @@ struct Part<'a> {
     lines: u64,
 }
 
-/// Cuts lines into parts of so many lines at most.
-fn parts(mut bytes: &[u8], lines_max: usize) -> impl Iterator<Item = Part<'_>> {
+/// Cuts so many lines into parts of `lines_max` at most; ends of lines are looked for only where a cut
+/// is needed.
+fn parts(bytes: &[u8], lines: u64, lines_max: u64) -> impl Iterator<Item = Part<'_>> {
+    let mut left = Part { bytes, lines };
     std::iter::from_fn(move || {
-        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        let (mut lines, mut end) = (0, 0);
-        for (place, _) in ends.take(lines_max) {
-            (lines, end) = (lines + 1, place + 1);
-        }
-        let (part, rest) = bytes.split_at(end);
-        bytes = rest;
-        (lines > 0).then_some(Part { bytes: part, lines })
+        let lines = left.lines.min(lines_max);
+        let end = if lines == left.lines {
+            left.bytes.len()
+        } else {
+            let last = usize::try_from(lines).ok()?.checked_sub(1)?;
+            memchr_iter(b'\n', left.bytes).nth(last)? + 1
+        };
+        let (bytes, rest) = left.bytes.split_at(end);
+        left = Part { bytes: rest, lines: left.lines - lines };
+        (lines > 0).then_some(Part { bytes, lines })
     })
 }
 

@@ -5,21 +5,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[path = "collector.rs"]
+mod collector;
+
+use self::collector::played_collector;
 use super::client::{call, call_with};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::StatusCode;
 use telemetry::admin::{Admin, Config, NoRoutes, Shown};
 use telemetry::metrics::Registry;
 use telemetry::trace::TraceContext;
 use telemetry::{Drain, Process, Tasks, install, log, trace};
-use tokio::sync::mpsc;
 
 #[tokio::test]
 async fn span_arrives_at_the_collector_as_child_of_its_caller() {
     let tasks = Tasks::new();
-    let (endpoint, mut arrived) = collector(&tasks).await;
+    let (endpoint, mut arrived) = played_collector(&tasks, "/v1/traces", StatusCode::OK).await;
     // The interval is long: what arrives was sent by the end, not by the clock.
     let config = trace::Config {
         endpoint: Some(endpoint),
@@ -80,31 +80,6 @@ async fn level_is_changed_over_the_admin_listener(telemetry: &telemetry::Telemet
     assert!(answer.text().contains("is none of off, error"), "{}", answer.text());
     assert_eq!(put(&"x".repeat(5000)).await.status, 400);
     assert_eq!(call(address, "GET /log/level").await.text(), "error,gateway::cache=debug\n");
-}
-
-/// A collector that takes everything and hands the bodies on.
-async fn collector(tasks: &Tasks) -> (String, mpsc::Receiver<Bytes>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
-    let address = listener.local_addr().expect("has an address");
-    let (send, arrived) = mpsc::channel(8);
-    tasks.background("collector", async move {
-        loop {
-            let (stream, _) = listener.accept().await.expect("accepts");
-            let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-                let send = send.clone();
-                async move {
-                    assert_eq!(request.uri().path(), "/v1/traces");
-                    let body = request.into_body().collect().await?.to_bytes();
-                    send.send(body).await.expect("the test reads it");
-                    Ok::<_, hyper::Error>(http::Response::new(Empty::<Bytes>::new()))
-                }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            served.await.expect("serves");
-        }
-    });
-    (format!("http://{address}/v1/traces"), arrived)
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {

@@ -8,8 +8,8 @@ use telemetry::access::put_aside;
 
 use super::super::error::{LogsError, at};
 use super::super::record::{self, Field};
-use super::super::sources::{beside, seals};
-use crate::whole::write_whole;
+use super::super::sources::seals;
+use crate::whole::{beside, write_whole};
 
 /// Fields that lead to other logs, or were written in clear text.
 const STRIPPED: [&str; 4] = ["req_id", "trace_id", "root_cid", "path"];

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
+use crate::whole::beside;
+
 /// Ending of the copy of a file as it was.
-const BEFORE: &str = "before-drill";
+const BEFORE: &str = ".before-drill";
 
 /// A file that is not as it was.
 #[derive(Debug)]
@@ -22,9 +24,7 @@ impl Edit {
     /// Sets keys of a YAML file, such as `limit.requests_max`.
     pub(super) fn set(path: &Path, changes: &[(&str, Value)]) -> Result<Self, String> {
         let failed = |text: String| format!("{}: {text}", path.display());
-        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        let mut whole: Value =
-            serde_yaml::from_str(&text).map_err(|error| failed(error.to_string()))?;
+        let mut whole = read(path)?;
         for (key, value) in changes {
             set(&mut whole, key, value.clone())
                 .ok_or_else(|| failed(format!("{key} is no map")))?;
@@ -67,11 +67,15 @@ impl Edit {
     }
 }
 
+/// What a YAML file holds.
+pub(super) fn read(path: &Path) -> Result<Value, String> {
+    let failed = |text: String| format!("{}: {text}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    serde_yaml::from_str(&text).map_err(|error| failed(error.to_string()))
+}
+
 fn before(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(BEFORE);
-    name.into()
+    beside(path, BEFORE)
 }
 
 /// Sets a key below others, which are made where they are missing.

@@ -7,7 +7,7 @@ use serde_yaml::{Mapping, Value};
 use tokio::time::{Instant, sleep};
 
 use super::content::Content;
-use super::edits::Edit;
+use super::edits::{self, Edit};
 use super::load::{Asked, Crowd, Load};
 use super::processes::{pid_of, pid_of_probe, signal};
 use super::{Beat, Corrupting, Fault, OfFleet, Process, Told, Traffic, Undo, access_log, fleet};
@@ -266,8 +266,7 @@ impl OfFleet {
         gateway: &Process,
         content: &Content,
     ) -> Result<(&'static str, Value), String> {
-        let text = std::fs::read_to_string(&gateway.config).map_err(|error| error.to_string())?;
-        let whole: Value = serde_yaml::from_str(&text).map_err(|error| error.to_string())?;
+        let whole = edits::read(&gateway.config)?;
         let table = whole.get("hosts").and_then(|hosts| hosts.get("table"));
         let mut hosts = table.and_then(Value::as_sequence).cloned().unwrap_or_default();
         let host =
