@@ -12,6 +12,7 @@ pub mod drain;
 pub mod install;
 pub mod log;
 pub mod metrics;
+pub mod pairs;
 pub mod parent;
 mod process;
 pub mod profile;
