@@ -10,18 +10,20 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use futures::FutureExt;
-use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipfs::ipns::Name;
 use ipfs::path::Named;
 use telemetry::access::method_word;
-use telemetry::metrics::Label;
 use telemetry::trace::{RequestId, TraceContext};
 use tokio::time::{Instant, timeout_at};
 use tracing::field::Empty;
-use tracing::{Instrument, debug_span, error, info};
+use tracing::{Instrument, debug_span, error};
+
+mod explain;
+
+use explain::headers_for_all;
 
 use crate::accept::{Activity, Answer};
 use crate::blocks::{Blocks, Memory, Origin, Reader};
@@ -32,7 +34,7 @@ use crate::error::Error;
 use crate::limit::{Limit, LimitError};
 use crate::names::{NameAsk, NameError, Names};
 use crate::outcome::{Outcome, Source, Traffic};
-use crate::render::page::{self, Blocked, Explained};
+use crate::render::page;
 use crate::render::{self, Render, RenderError, Rendered};
 use crate::resolve::{self, Fresh, Plan, PlanError, Way};
 use crate::stream::{Asker, Body, Content, Record, Recorder};
@@ -304,47 +306,6 @@ impl Gateway {
         };
         self.blocks.reader(origin, deadline, Arc::clone(&record.provenance))
     }
-
-    /// Explains why a request was not answered as asked.
-    fn explain(&self, error: &Error, parts: &Parts, record: &Record) -> (Rendered, Outcome) {
-        let outcome = error.outcome();
-        let status = error.status();
-        let request_id = record.asker().request_id.to_str().unwrap_or("-");
-        if status.is_server_error() {
-            info!(request_id, outcome = outcome.text(), %error, "request failed");
-        }
-        let why = Explained {
-            status,
-            outcome,
-            cause: error.to_string(),
-            path: Some(parts.uri.path()).filter(|path| path.len() <= 1024),
-            cid: error.cid(),
-            state: error.state(),
-            blocked: error.denied().map(Blocked::by),
-            retry_after: error.retry_after(self.no_providers_ttl),
-            request_id,
-            on_gateway: self.has_own_pages(parts, record),
-        };
-        let pages = self.render.pages();
-        let mut rendered =
-            page::failure(&pages, &why, &parts.headers, parts.method == Method::HEAD);
-        if let Error::Render(render::RenderError::Range { size }) = error {
-            let range = HeaderValue::from_str(&format!("bytes */{size}"));
-            rendered.headers_mut().insert(header::CONTENT_RANGE, range.expect("digits"));
-        }
-        if outcome == Outcome::Blocked {
-            // Short, so that what is allowed again is served again.
-            let short = HeaderValue::from_static("public, max-age=60");
-            rendered.headers_mut().insert(header::CACHE_CONTROL, short);
-        }
-        // Who does not say which host is meant may not be who it seems: nothing more is read there.
-        if matches!(error, Error::Ask(classify::AskError::BadHost))
-            && parts.version <= Version::HTTP_11
-        {
-            rendered.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        (rendered, outcome)
-    }
 }
 
 impl Answer for Gateway {
@@ -395,31 +356,6 @@ impl Answer for Gateway {
     }
 }
 
-impl Gateway {
-    fn panicked(&self, parts: &Parts, record: &Record) -> (Rendered, Outcome) {
-        let why = Explained {
-            status: http::StatusCode::INTERNAL_SERVER_ERROR,
-            outcome: Outcome::Internal,
-            cause: "a fault of this gateway".to_owned(),
-            path: None,
-            cid: None,
-            state: None,
-            blocked: None,
-            retry_after: None,
-            request_id: record.asker().request_id.to_str().unwrap_or("-"),
-            on_gateway: self.has_own_pages(parts, record),
-        };
-        let head = parts.method == Method::HEAD;
-        (page::failure(&self.render.pages(), &why, &parts.headers, head), Outcome::Internal)
-    }
-
-    /// Whether a page may link to the gateway's own ones.
-    fn has_own_pages(&self, parts: &Parts, record: &Record) -> bool {
-        let peer = record.asker().activity.client().ip();
-        classify::has_own_pages(parts, peer, &self.hosts.load())
-    }
-}
-
 /// An immutable path, and how long it is what was asked for.
 struct Target<'a> {
     /// `/ipfs/{cid}[/path]`, percent-encoded.
@@ -443,36 +379,6 @@ fn is_page(ask: &Ask) -> bool {
 fn name_ask(ask: &Ask, record: &Record, deadline: Instant) -> NameAsk {
     let request_id = record.asker().request_id.clone();
     NameAsk { deadline, only_if_cached: ask.only_if_cached, request_id }
-}
-
-/// The headers of every answer: what other origins may do with it, and the request's id.
-fn headers_for_all(headers: &mut HeaderMap, record: &Record) {
-    let fixed = HeaderValue::from_static;
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, fixed("*"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, fixed("GET, HEAD, OPTIONS"));
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        fixed("Content-Type, Range, User-Agent, X-Requested-With"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        fixed(
-            "Content-Length, Content-Range, X-Chunked-Output, X-Ipfs-Path, X-Ipfs-Roots, \
-             X-Request-Id, X-Stream-Output",
-        ),
-    );
-    let status = match record.provenance.source() {
-        Source::None => None,
-        Source::Hit => Some("bifrost-gateway; hit"),
-        Source::Pool => Some("bifrost-node; hit, bifrost-gateway; fwd=miss"),
-        Source::Network => Some("bifrost-node; fwd=miss, bifrost-gateway; fwd=miss"),
-    };
-    if let Some(status) = status {
-        headers.insert(HeaderName::from_static("cache-status"), fixed(status));
-    }
-    headers.insert(RequestId::HEADER, record.asker().request_id.clone());
-    let traceparent = record.asker().trace.header_value();
-    headers.insert(HeaderName::from_static("traceparent"), traceparent);
 }
 
 /// The time of the first byte ran out.

@@ -4,6 +4,7 @@
 //! Nothing here opens a socket, reads a clock or starts a task: bytes go in, facts come out. Every
 //! byte below a CID was written by a stranger, so each parser is bounded and none can panic.
 
+pub mod answer;
 pub mod block;
 pub mod car;
 pub mod cid;
