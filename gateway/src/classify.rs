@@ -92,6 +92,9 @@ pub(crate) enum AskError {
     /// A root that no host name can hold.
     #[error("CID incompatible with DNS label length limit of 63")]
     LabelTooLong,
+    /// A copy of a request came to the gateway that sent it, or to one of its kind.
+    #[error("this gateway mirrors its requests and is no staging: change mirror.to of the sender")]
+    Loop,
     /// The host serves only what clients verify.
     #[error(
         "this host serves verifiable answers only: ?format=raw, ?format=car or ?format=ipns-record"
@@ -110,6 +113,7 @@ impl AskError {
             AskError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             AskError::NoSuchPage => StatusCode::NOT_FOUND,
             AskError::NotTrustless => StatusCode::NOT_ACCEPTABLE,
+            AskError::Loop => StatusCode::LOOP_DETECTED,
             AskError::BadHost
             | AskError::BadUri
             | AskError::BadPath { .. }
@@ -264,6 +268,15 @@ impl Asked {
         }
     }
 
+    /// The path of the content that is asked for, percent-encoded; that of a redirect is as it came.
+    pub(crate) fn path(&self, parts: &Parts) -> Option<String> {
+        match self {
+            Asked::Content(content) => Some(content.path.clone()),
+            Asked::Redirect(_) => Some(parts.uri.path().to_owned()),
+            Asked::Own(_) | Asked::Options | Asked::Tunnel => None,
+        }
+    }
+
     /// The form in which it is asked for.
     pub(crate) fn form(&self) -> Form {
         match self {
@@ -285,6 +298,14 @@ impl Asked {
 pub(crate) fn caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Caller, AskError> {
     check_size(parts)?;
     Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform())
+}
+
+/// Who asks, and for which host, whether or not all hosts are answered alike.
+///
+/// # Errors
+/// As [`caller`].
+pub(crate) fn whole_caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Caller, AskError> {
+    Caller::read(parts, peer, hosts.trusted(), false)
 }
 
 /// Says what a request asks for.

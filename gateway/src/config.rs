@@ -11,6 +11,7 @@ pub use crate::cache::Config as CacheConfig;
 pub use crate::classify::{AnyHost, Class, Config as HostsConfig, Host};
 pub use crate::denylist::{Config as DenylistConfig, Source as DenylistSource};
 pub use crate::limit::Config as LimitConfig;
+pub use crate::mirror::Config as MirrorConfig;
 pub use crate::names::{Config as NamesConfig, Resolver};
 pub use crate::render::Config as RenderConfig;
 pub use crate::render::PagesConfig;
@@ -18,7 +19,7 @@ pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
 
 /// Everything that can be set.
 ///
-/// `SIGHUP` reads the file again: `hosts`, `upstream`, `pages` and the level of the log take effect,
+/// `SIGHUP` reads the file again: `hosts`, `upstream`, `pages`, `mirror` and the level of the log take effect,
 /// other keys wait for a restart. A file that is not valid is refused and the old one stays.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -47,6 +48,8 @@ pub struct Config {
     pub render: RenderConfig,
     /// What the gateway's own pages say and how they look. Can be reloaded.
     pub pages: PagesConfig,
+    /// The copy of requests that staging gets. Can be reloaded.
+    pub mirror: MirrorConfig,
     /// The access log.
     pub access: telemetry::access::Config,
     /// The log. Its level can be reloaded.
@@ -117,6 +120,7 @@ impl Config {
         self.cache.check()?;
         crate::render::check_pages(self)?;
         self.names.check()?;
+        self.mirror.check()?;
         self.denylist.check()
     }
 }

@@ -12,6 +12,7 @@ mod denylist;
 mod error;
 mod limit;
 mod metrics;
+mod mirror;
 mod names;
 mod outbound;
 mod outcome;

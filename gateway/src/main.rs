@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use gateway::config::Config;
-use gateway::server::{Server, Surroundings};
+use gateway::server::{MirrorRoutes, Server, Surroundings};
 use telemetry::access::AccessLog;
-use telemetry::admin::{Admin, NoRoutes, Shown};
+use telemetry::admin::{Admin, Shown};
 use telemetry::log::LogLevel;
 use telemetry::metrics::Registry;
 use telemetry::{Drain, Process, Tasks};
@@ -113,7 +113,8 @@ async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> 
         tasks: tasks.clone(),
         level: Some(shows.level().clone()),
     };
-    let admin = Admin::start(&config.admin, shown, Arc::new(NoRoutes)).await?;
+    let routes = Arc::new(MirrorRoutes::default());
+    let admin = Admin::start(&config.admin, shown, Arc::clone(&routes) as _).await?;
     tracing::info!(address = %admin, "admin listener is up");
     let access =
         AccessLog::start(&config.access, Process::Gateway, &registry).context("access log")?;
@@ -124,6 +125,7 @@ async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> 
         access: access.clone(),
     };
     let server = Server::start(config, around).await?;
+    server.show_mirror(&routes);
     until_told(arguments, &server, &access, shows.level()).await?;
     let finished = server.drain().await;
     let left = tasks.shutdown(TASKS_END).await;

@@ -4,6 +4,7 @@
 
 use telemetry::metrics::{Counter, Family, Gauge, Histogram, Listed, Registry};
 
+use crate::mirror::MirrorMetrics;
 use crate::outcome::{Form, Outcome, Source, Traffic};
 
 /// Most nodes of a pool.
@@ -156,6 +157,7 @@ pub(crate) struct Metrics {
     pub(crate) limit: LimitMetrics,
     pub(crate) names: NamesMetrics,
     pub(crate) denylist: DenylistMetrics,
+    pub(crate) mirror: MirrorMetrics,
     pub(crate) reloads_rejected: Counter,
 }
 
@@ -171,6 +173,7 @@ impl Metrics {
             limit: LimitMetrics::new(r),
             names: NamesMetrics::new(r),
             denylist: DenylistMetrics::new(r),
+            mirror: MirrorMetrics::new(r),
             reloads_rejected: r.counter(
                 "bifrost_gateway_config_reloads_rejected_total",
                 "Configurations that were read again and refused.",

@@ -4,6 +4,7 @@
 //! one record, and with it one outcome.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use futures::FutureExt;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipfs::ipns::Name;
 use ipfs::path::Named;
@@ -27,17 +28,18 @@ use explain::headers_for_all;
 
 use crate::accept::{Activity, Answer};
 use crate::blocks::{Blocks, Memory, Origin, Reader};
-use crate::classify::{self, Asked, Content as Ask, Hosts, Mount, OwnPage, Wish};
+use crate::classify::{self, AskError, Asked, Content as Ask, Hosts, Mount, OwnPage, Wish};
 use crate::config::{Config, ServerConfig};
 use crate::denylist::{Denied, Denylist};
 use crate::error::Error;
 use crate::limit::{Limit, LimitError};
+use crate::mirror::{self, Marked, Mirror};
 use crate::names::{NameAsk, NameError, Names};
 use crate::outcome::{Outcome, Source, Traffic};
 use crate::render::page;
 use crate::render::{self, Render, RenderError, Rendered};
 use crate::resolve::{self, Fresh, Plan, PlanError, Way};
-use crate::stream::{Asker, Body, Content, Record, Recorder};
+use crate::stream::{Asker, Body, Content, Record, Recorder, Tap};
 use crate::upstream::{Failure, FetchError};
 
 /// The rooms, in the order of the line.
@@ -49,6 +51,7 @@ pub(crate) struct Gateway {
     pub(crate) blocks: Arc<Blocks>,
     pub(crate) names: Arc<Names>,
     pub(crate) recorder: Arc<Recorder>,
+    pub(crate) mirror: Mirror,
     pub(crate) config: ServerConfig,
     pub(crate) render: Render,
     pub(crate) no_providers_ttl: std::time::Duration,
@@ -62,7 +65,7 @@ impl Gateway {
         (limit, denylist): (Limit, Arc<Denylist>),
         blocks: (Arc<Blocks>, Arc<Memory>),
         names: Names,
-        recorder: Recorder,
+        (recorder, mirror): (Recorder, Mirror),
     ) -> Self {
         Self {
             hosts: ArcSwap::from_pointee(hosts),
@@ -72,6 +75,7 @@ impl Gateway {
             blocks: blocks.0,
             names: Arc::new(names),
             recorder: Arc::new(recorder),
+            mirror,
             config: config.server.clone(),
             render,
             no_providers_ttl: config.cache.no_providers_ttl,
@@ -84,15 +88,14 @@ impl Gateway {
         let peer = record.asker().activity.client().ip();
         let caller = classify::caller(parts, peer, &hosts)?; // who asks, for which host
         record.client = caller.client;
-        let is_probe = hosts.is_probe(&parts.headers, caller.client);
-        if is_probe {
-            record.set_traffic(Traffic::Probe);
-        }
+        let ours = self.ours(&parts.headers, caller.client, &hosts)?; // is it a probe or a copy
+        record.set_traffic(ours.unwrap_or(record.traffic));
         let asked = classify::request(parts, &caller, &hosts)?; // what is wanted, in which form
-        if !is_probe {
-            record.set_traffic(asked.traffic());
-        }
+        record.set_traffic(ours.unwrap_or_else(|| asked.traffic()));
         record.form = asked.form();
+        if self.mirror.is_on() {
+            record.asked_path = asked.path(parts);
+        }
         record.permit = Some(self.limit.admit(&asked, caller.client)?); // may it be served now
         let ask = match asked {
             Asked::Content(ask) => ask,
@@ -110,16 +113,34 @@ impl Gateway {
         };
         // Where the end of the connection is the end of the body, a cut would look whole.
         if parts.version < Version::HTTP_11 && rendered.body().is_endless() {
-            return Err(Error::Ask(classify::AskError::Version));
+            return Err(Error::Ask(AskError::Version));
         }
         Ok(rendered)
+    }
+
+    /// Whose traffic a request is, if it is not what people ask.
+    fn ours(
+        &self,
+        headers: &HeaderMap,
+        client: IpAddr,
+        hosts: &Hosts,
+    ) -> Result<Option<Traffic>, AskError> {
+        if hosts.is_probe(headers, client) {
+            return Ok(Some(Traffic::Probe));
+        }
+        match self.mirror.marked(headers) {
+            Marked::Loop => Err(AskError::Loop),
+            Marked::Again => Ok(Some(Traffic::Mirror)),
+            Marked::Other if hosts.is_mirror(client) => Ok(Some(Traffic::Mirror)),
+            Marked::Other | Marked::No => Ok(None),
+        }
     }
 
     /// Answers with a page of the gateway itself.
     fn own(&self, own: OwnPage, parts: &Parts) -> Result<Rendered, Error> {
         let is_head = parts.method == Method::HEAD;
         let page = self.render.pages().own(own, &parts.headers, is_head, SystemTime::now());
-        page.ok_or(Error::Ask(classify::AskError::NoSuchPage))
+        page.ok_or(Error::Ask(AskError::NoSuchPage))
     }
 
     /// Answers a request for content.
@@ -188,7 +209,7 @@ impl Gateway {
         let key = if page { Cow::Borrowed(path) } else { Cow::Owned(format!("as it is: {path}")) };
         if let Some(plan) = self.memory.plan(&key) {
             self.allow(&plan)?; // lists change after a plan was kept
-            record.root = Some(plan.root);
+            (record.root, record.terminal) = (Some(plan.root), Some(plan.terminal));
             record.provenance.note(Source::Hit);
             let reader = self.reader(ask, record, deadline, plan.root, plan.below.clone());
             return Ok((plan, reader));
@@ -198,6 +219,7 @@ impl Gateway {
         self.allow_path(&way.root(), way.segments())?; // may it be served at all
         let reader = self.reader(ask, record, deadline, way.root(), way.below());
         let plan = Arc::new(way.follow(&reader, page).await?);
+        record.terminal = Some(plan.terminal);
         self.allow(&plan)?; // the path may lead through what may not
         self.memory.keep_plan(&key, &plan);
         Ok((plan, reader))
@@ -352,7 +374,31 @@ impl Answer for Gateway {
         };
         headers_for_all(rendered.headers_mut(), &record);
         record.answered(rendered.status(), outcome);
+        if record.traffic == Traffic::Mirror {
+            mirror::tell(rendered.headers_mut(), record.elapsed());
+        }
+        record.tap = self.tap(&parts, &rendered, outcome, &record);
         rendered.map(|content: Content| Body::new(content, record, from))
+    }
+}
+
+impl Gateway {
+    /// Who looks on while an answer leaves: the mirror, if it is to be copied to staging.
+    fn tap(
+        &self,
+        parts: &Parts,
+        rendered: &Rendered,
+        outcome: Outcome,
+        record: &Record,
+    ) -> Option<Box<dyn Tap>> {
+        let peer = record.asker().activity.client().ip();
+        let head = mirror::Head {
+            status: rendered.status().as_u16(),
+            headers: rendered.headers(),
+            outcome,
+        };
+        let caller = || classify::whole_caller(parts, peer, &self.hosts.load()).ok();
+        self.mirror.tap(parts, caller, head, record)
     }
 }
 

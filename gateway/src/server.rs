@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use telemetry::access::AccessLog;
 use telemetry::metrics::Registry;
-use telemetry::{Drain, TaskHandle, Tasks};
+use telemetry::{Drain, Process, TaskHandle, Tasks};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -23,6 +23,8 @@ use crate::config::Config;
 use crate::denylist::Denylist;
 use crate::limit::Limit;
 use crate::metrics::Metrics;
+pub use crate::mirror::MirrorRoutes;
+use crate::mirror::{Identity, Mirror};
 use crate::names::Names;
 use crate::render::{Pages, Render};
 use crate::serve::Gateway;
@@ -90,7 +92,15 @@ impl Server {
         let hosts = hosts(&config, address)?;
         let denylist = Denylist::start(&config.denylist, &around.tasks, metrics.denylist.clone());
         let denylist = denylist.await.map_err(ServerError::Config)?;
-        let gateway = rooms(&config, (hosts, denylist), &pool, &around, &metrics)?;
+        let identity = Identity {
+            env: &config.access.env,
+            name: config.access.name_of(Process::Gateway),
+            address,
+        };
+        let mirror =
+            Mirror::start(&config.mirror, &identity, &around.tasks, metrics.mirror.clone());
+        let mirror = mirror.map_err(ServerError::Config)?;
+        let gateway = rooms(&config, (hosts, denylist), &pool, &around, (&metrics, mirror))?;
         let gateway = Arc::new(gateway);
         let (closing, closed) = watch::channel(false);
         let accept = Accept::start(
@@ -117,7 +127,13 @@ impl Server {
         self.pool.load().well()
     }
 
-    /// Takes over what can be changed while requests are served: hosts, sites, pages and the pool.
+    /// Has calls of the admin listener answered for the mirror.
+    pub fn show_mirror(&self, routes: &MirrorRoutes) {
+        self.gateway.mirror.show(routes);
+    }
+
+    /// Takes over what can be changed while requests are served: hosts, sites, pages, the pool and
+    /// the mirror.
     ///
     /// # Errors
     /// [`ServerError::Config`]; the configuration before stays in use.
@@ -136,6 +152,7 @@ impl Server {
                 self.gateway.hosts.store(Arc::new(hosts));
                 self.gateway.render.set_pages(pages);
                 self.pool.store(Arc::new(pool));
+                self.gateway.mirror.set(&config.mirror).map_err(ServerError::Config)?;
                 info!("configuration was read again");
                 Ok(())
             }
@@ -154,7 +171,8 @@ impl Server {
 
     /// Lets what is in flight finish and ends; returns whether all of it did in time.
     pub async fn drain(self) -> bool {
-        let Self { config, around, closing, accepting, .. } = self;
+        let Self { config, around, closing, accepting, gateway, .. } = self;
+        gateway.mirror.close();
         around.drain.begin();
         tokio::time::sleep(config.server.drain_window).await;
         closing.send_replace(true);
@@ -181,7 +199,7 @@ fn rooms(
     (hosts, denylist): (Hosts, Arc<Denylist>),
     pool: &Shared,
     around: &Surroundings,
-    metrics: &Metrics,
+    (metrics, mirror): (&Metrics, Mirror),
 ) -> Result<Gateway, ServerError> {
     let memory = Arc::new(Cache::new(&config.cache, metrics.cache.clone()));
     let blocks = Blocks::new(
@@ -210,5 +228,5 @@ fn rooms(
     let names = names.map_err(ServerError::Config)?;
     let render = Render::new(config).map_err(ServerError::Config)?;
     let (limit, blocks) = ((limit, denylist), (Arc::new(blocks), memory));
-    Ok(Gateway::new(config, (hosts, render), limit, blocks, names, recorder))
+    Ok(Gateway::new(config, (hosts, render), limit, blocks, names, (recorder, mirror)))
 }

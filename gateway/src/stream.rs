@@ -18,7 +18,7 @@ use crate::upstream::Failure;
 
 mod record;
 
-pub(crate) use record::{Asker, Record, Recorder};
+pub(crate) use record::{Asker, Ended, Record, Recorder, Tap};
 
 /// Largest piece that is handed to a connection at once.
 pub(crate) const PIECE_BYTES_MAX: usize = 256 * 1024;
@@ -146,7 +146,7 @@ impl http_body::Body for Body {
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(piece))) => {
-                this.record.sent(piece.len());
+                this.record.sent(&piece);
                 let is_last = match &this.content {
                     Content::Empty => true,
                     Content::Full(_) => false,

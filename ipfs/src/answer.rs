@@ -62,13 +62,11 @@ pub enum Difference {
     Order,
     /// What a page links to.
     Links,
-    /// The second answer was cut, and the first was not.
-    Cut,
 }
 
 impl Difference {
     /// Those that are not of a header.
-    pub const OF_BODY: [Self; 9] = [
+    pub const OF_BODY: [Self; 8] = [
         Self::Status,
         Self::Length,
         Self::Body,
@@ -77,7 +75,6 @@ impl Difference {
         Self::Blocks,
         Self::Order,
         Self::Links,
-        Self::Cut,
     ];
 
     /// Its word in records; that of a header is `header:` and the name.
@@ -102,7 +99,6 @@ impl Difference {
             Difference::Blocks => "blocks",
             Difference::Order => "order",
             Difference::Links => "links",
-            Difference::Cut => "cut",
         }
     }
 }
@@ -150,7 +146,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer's head, by its status and what `header` gives for a name. Of a header that is
+    /// An answer without a body, by its status and what `header` gives for a name. Of a header that is
     /// there several times, all values are one list.
     pub fn new<'a, V: Iterator<Item = &'a [u8]>>(
         status: u16,
@@ -170,11 +166,12 @@ impl Answer {
             }
             Some(joined.into_boxed_str())
         });
-        Self { status, headers, length, body: Seen::default() }
+        Self { status, headers, length, body: Seen { whole: true, ..Seen::default() } }
     }
 
+    /// Whether it failed in a way that depends on peers and on time; one that was cut did.
     fn is_failure(&self) -> bool {
-        self.status >= 500 || self.status == 429
+        self.status >= 500 || self.status == 429 || !self.body.whole
     }
 
     /// Whether the body is content: bodies of errors and redirects are drawn by each build as it
@@ -295,9 +292,6 @@ fn bodies(question: &Question, production: &Answer, other: &Answer) -> Vec<Diffe
     }
     if one.is_proven_wrong(question.block.as_ref()) {
         differences.push(Difference::ProductionUnverified);
-    }
-    if one.whole && !two.whole {
-        differences.push(Difference::Cut);
     }
     if !differences.is_empty() || one.is_same(two) {
         return differences;

@@ -1,5 +1,7 @@
 //! Which build this is: version, commit and profile, fixed when it was compiled.
 
+use std::sync::LazyLock;
+
 /// The version of the workspace.
 #[must_use]
 pub const fn version() -> &'static str {
@@ -19,6 +21,13 @@ pub const fn commit() -> &'static str {
 #[must_use]
 pub const fn profile() -> &'static str {
     if cfg!(debug_assertions) { "debug" } else { "release" }
+}
+
+/// Version and commit as one word, as in `0.1.0+3f2a…`.
+#[must_use]
+pub fn whole() -> &'static str {
+    static WHOLE: LazyLock<String> = LazyLock::new(|| format!("{}+{}", version(), commit()));
+    &WHOLE
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod segments;
+
+pub use segments::{Bounds, Segments, files};
+
 /// Version of the format; readers refuse others.
 pub const VERSION: u8 = 1;
 
@@ -19,7 +23,8 @@ pub struct Pair {
     pub env: String,
     /// The gateway that wrote it.
     pub gateway: String,
-    /// Hash of content path, form and range; the same on every gateway with the same seed.
+    /// Hash of content path, form and range, keyed by a secret of the process: it joins lines of one
+    /// life of a gateway, and nothing else.
     pub key: String,
     /// Which second answer it is: `staging`, or `again` for production asked a second time.
     pub lane: String,
@@ -36,12 +41,15 @@ pub struct Pair {
     /// `loop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Whether staging had failed before and was asked once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retried: bool,
     /// `same`, `different`, `moved` (a name led elsewhere), or `rates` where only the rates of
     /// outcomes can be compared: one of the answers is a failure that depends on peers and time, or
     /// staging gave none.
     pub result: String,
-    /// In what they differ: `status`, `length`, `body`, `unverified`, `blocks`, `order`, `links` or a
-    /// header as `header:etag`.
+    /// In what they differ: `status`, `length`, `body`, `unverified`, `production-unverified`,
+    /// `blocks`, `order`, `links`, or a header as `header:etag`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<String>,
 }
@@ -116,6 +124,7 @@ mod tests {
             production: side.clone(),
             staging: Some(side),
             failure: None,
+            retried: false,
             result: "same".into(),
             differences: Vec::new(),
         };

@@ -96,6 +96,10 @@ pub struct Config {
     /// Who may send probes: a request from these addresses with `Bifrost-Traffic: probe` is counted
     /// apart from what people ask. Default none. Can be reloaded.
     pub probes: Vec<IpNet>,
+    /// Who may send copies of other gateways' requests: a request from these addresses with
+    /// `Bifrost-Mirror` counts as mirrored traffic, and is told this build and its own time. Default
+    /// none. Can be reloaded.
+    pub mirrors: Vec<IpNet>,
     /// Whether `CONNECT` opens a tunnel to this gateway itself, for tests of clients that know
     /// gateways as proxies. Refused on any but a loopback address. Default false. Takes a restart.
     pub tunnel: bool,
@@ -156,6 +160,7 @@ pub(crate) struct Hosts {
     has_subdomains: bool,
     trusted: Vec<IpNet>,
     probes: Vec<IpNet>,
+    mirrors: Vec<IpNet>,
     tunnel: bool,
 }
 
@@ -189,7 +194,8 @@ impl Hosts {
         let has_subdomains =
             exact.values().chain(below.values()).any(|row| matches!(row, Row::Subdomain));
         let (trusted, probes) = (config.trusted_proxies.clone(), config.probes.clone());
-        Ok(Self { any, exact, below, has_subdomains, trusted, probes, tunnel: config.tunnel })
+        let (mirrors, tunnel) = (config.mirrors.clone(), config.tunnel);
+        Ok(Self { any, exact, below, has_subdomains, trusted, probes, mirrors, tunnel })
     }
 
     /// Whether `CONNECT` opens a tunnel to this gateway itself.
@@ -206,6 +212,11 @@ impl Hosts {
     pub(crate) fn is_probe(&self, headers: &HeaderMap, client: IpAddr) -> bool {
         is_trusted(client, &self.probes)
             && headers.get("bifrost-traffic").is_some_and(|said| said == "probe")
+    }
+
+    /// Whether copies of other gateways' requests may come from this client.
+    pub(crate) fn is_mirror(&self, client: IpAddr) -> bool {
+        is_trusted(client, &self.mirrors)
     }
 
     /// Whether every host is answered alike, so that it need not be read.

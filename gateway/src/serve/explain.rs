@@ -11,6 +11,7 @@ use tracing::info;
 use super::Gateway;
 use crate::classify::{self, AskError};
 use crate::error::Error;
+use crate::mirror;
 use crate::outcome::{Outcome, Source};
 use crate::render::page::{self, Blocked, Explained};
 use crate::render::{RenderError, Rendered};
@@ -48,6 +49,9 @@ impl Gateway {
         if let Error::Render(RenderError::Range { size }) = error {
             let range = HeaderValue::from_str(&format!("bytes */{size}"));
             rendered.headers_mut().insert(header::CONTENT_RANGE, range.expect("digits"));
+        }
+        if matches!(error, Error::Ask(AskError::Loop)) {
+            rendered.headers_mut().insert(mirror::MARK, HeaderValue::from_static("loop"));
         }
         if outcome == Outcome::Blocked {
             // Short, so that what is allowed again is served again.

@@ -20,7 +20,7 @@ use crate::accept::Activity;
 use crate::blocks::Provenance;
 use crate::limit::Permit;
 use crate::metrics::RequestMetrics;
-use crate::outcome::{Form, Outcome, Traffic};
+use crate::outcome::{Form, Outcome, Source, Traffic};
 
 /// Where records are written.
 pub(crate) struct Recorder {
@@ -42,6 +42,28 @@ pub(crate) struct Asker {
     pub(crate) trace: TraceContext,
     /// Its span, which ends with the last byte of the answer.
     pub(crate) span: tracing::Span,
+}
+
+/// How a request ended, for whoever looked on.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    /// Its outcome.
+    pub(crate) outcome: Outcome,
+    /// Where its bytes came from.
+    pub(crate) source: Source,
+    /// Time to the head of the answer.
+    pub(crate) first_byte: Duration,
+    /// Time to the last byte.
+    pub(crate) total: Duration,
+}
+
+/// Looks on while an answer leaves, and never makes it wait.
+pub(crate) trait Tap: Send {
+    /// A piece of the body that leaves.
+    fn piece(&mut self, bytes: &[u8]);
+
+    /// The request ended.
+    fn ended(self: Box<Self>, ended: &Ended);
 }
 
 /// What is noted of one request.
@@ -68,6 +90,12 @@ pub(crate) struct Record {
     pub(crate) provenance: Arc<Provenance>,
     /// The list and line that deny what was asked for.
     pub(crate) denied: Option<(Arc<str>, u64)>,
+    /// The content path that was asked for, where somebody may want to look on.
+    pub(crate) asked_path: Option<String>,
+    /// The last block of the path.
+    pub(crate) terminal: Option<Cid>,
+    /// Who looks on.
+    pub(crate) tap: Option<Box<dyn Tap>>,
     /// How many providers a search that failed had found.
     pub(crate) providers: Option<u64>,
     agent: &'static str,
@@ -103,6 +131,9 @@ impl Record {
             root: None,
             provenance: Arc::default(),
             denied: None,
+            asked_path: None,
+            terminal: None,
+            tap: None,
             providers: None,
             permit: None,
             status: 499,
@@ -135,8 +166,16 @@ impl Record {
         self.recorder.metrics.first_byte.at(labels).observe_duration(elapsed);
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+    pub(super) fn sent(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if let Some(tap) = &mut self.tap {
+            tap.piece(bytes);
+        }
+    }
+
+    /// Time since the request began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     pub(super) fn complete(&mut self) {
@@ -217,5 +256,9 @@ impl Drop for Record {
         span.record("outcome", self.outcome.text());
         span.record("cache", source.text());
         self.write(total);
+        if let Some(tap) = self.tap.take() {
+            let (outcome, first_byte) = (self.outcome, self.first_byte.unwrap_or(total));
+            tap.ended(&Ended { outcome, source, first_byte, total });
+        }
     }
 }

@@ -129,7 +129,7 @@ impl Config {
     }
 
     /// The process that records name.
-    pub(super) fn name_of(&self, process: Process) -> &str {
+    pub fn name_of(&self, process: Process) -> &str {
         if self.name.is_empty() { process.text() } else { &self.name }
     }
 

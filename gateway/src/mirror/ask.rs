@@ -1,0 +1,120 @@
+//! One request to staging: sent, read no further than production's answer goes, hashed, dropped.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use ipfs::answer::{Answer, Digest};
+use telemetry::pairs::Side;
+use tokio::time::{timeout, timeout_at};
+
+use super::compare;
+use super::copied::MARK;
+use super::words::Failure;
+use super::{Config, Offer};
+use crate::outbound::Client;
+
+/// What staging answered.
+pub(super) struct Answered {
+    /// The answer as it is compared; none without a head.
+    pub(super) answer: Option<Answer>,
+    /// The answer as pairs have it.
+    pub(super) side: Option<Side>,
+    /// Why it is missing or not whole.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Answered {
+    pub(super) fn failed(failure: Failure) -> Self {
+        Self { answer: None, side: None, failure: Some(failure) }
+    }
+
+    /// Whether staging says that it has too much to do.
+    pub(super) fn is_busy(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| matches!(answer.status, 429 | 503))
+    }
+
+    /// Whether staging failed where asking again may go better.
+    pub(super) fn is_bad(&self) -> bool {
+        self.side.as_ref().is_none_or(|side| !side.is_good())
+    }
+}
+
+/// Asks a gateway the same as production was asked.
+pub(super) async fn ask(
+    client: &Client,
+    gateway: &Uri,
+    mark: &HeaderValue,
+    offer: &Offer,
+) -> Answered {
+    let config = &offer.settings.config;
+    let began = Instant::now();
+    let Ok(request) = offer.request.request(gateway, mark) else {
+        return Answered::failed(Failure::Connect);
+    };
+    let response = match timeout(config.head_timeout, client.request(request)).await {
+        Err(_) => return Answered::failed(Failure::Timeout),
+        Ok(Err(_)) => return Answered::failed(Failure::Connect),
+        Ok(Ok(response)) => response,
+    };
+    let headed = began.elapsed();
+    let headers = response.headers();
+    if response.status() == StatusCode::LOOP_DETECTED && headers.contains_key(MARK) {
+        return Answered::failed(Failure::Loop);
+    }
+    let mut answer = compare::head(response.status().as_u16(), headers);
+    let mut side = side(response.status(), headers, headed);
+    let until = began + config.timeout;
+    let (digest, failure) = read(response, offer, config, until).await;
+    answer.body = digest.finish(failure.is_none());
+    side.bytes = answer.body.bytes;
+    side.whole = answer.body.whole;
+    side.total_us = micros(began.elapsed());
+    Answered { answer: Some(answer), side: Some(side), failure }
+}
+
+fn side(status: StatusCode, headers: &HeaderMap, headed: Duration) -> Side {
+    Side {
+        status: status.as_u16(),
+        cache: compare::told_source(headers).to_owned(),
+        first_byte_us: micros(compare::told_time(headers).unwrap_or(headed)),
+        total_us: 0,
+        bytes: 0,
+        whole: false,
+        build: compare::told_build(headers),
+    }
+}
+
+/// Reads a body as far as it is compared: a byte more than production's had is too many.
+async fn read(
+    response: Response<Incoming>,
+    offer: &Offer,
+    config: &Config,
+    until: Instant,
+) -> (Digest, Option<Failure>) {
+    let limit = config.compare_bytes.as_u64();
+    let mut digest = Digest::new(offer.shape, true, limit);
+    let enough = offer.production.body.bytes.min(limit).saturating_add(1);
+    let mut body = response.into_body();
+    while digest.bytes() < enough {
+        let frame = timeout(config.stall_timeout, timeout_at(until.into(), body.frame())).await;
+        match frame {
+            Err(_) => return (digest, Some(Failure::Stall)),
+            Ok(Err(_)) => return (digest, Some(Failure::Timeout)),
+            Ok(Ok(None)) => break,
+            Ok(Ok(Some(Err(_)))) => return (digest, Some(Failure::Reset)),
+            Ok(Ok(Some(Ok(frame)))) => {
+                if let Some(bytes) = frame.data_ref() {
+                    digest.update(bytes);
+                }
+            }
+        }
+    }
+    (digest, None)
+}
+
+/// A time as pairs have it.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,332 @@
+//! The thread behind the queue: asks staging, compares, and writes down what came of it.
+//!
+//! Its priority is low, so that the processor is the line's whenever both want it. What waits, and
+//! what is under way, is bounded; a second try waits beside the others, and takes none of their room.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use ipfs::answer::{self, Agreement};
+use serde_json::{Value, json};
+use telemetry::metrics::Label;
+use telemetry::pairs::{Pair, Side, VERSION};
+use telemetry::{TaskHandle, Tasks, build_info};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+use super::ask::{Answered, ask, micros};
+use super::mark::Mark;
+use super::store::Store;
+use super::words::{By, Class, Compared, Difference, Dropped, Failure, Lane as Way};
+use super::{Offer, Shared, compare, hash};
+use crate::outbound::{self, Client};
+
+/// How much less the lane counts than the line, as `nice` has it.
+const NICE: i32 = 10;
+/// Second tries that may wait.
+const LATER_MAX: usize = 256;
+/// How often files are written out and tidied.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// What the thread works with. It ends when nobody can offer anything any more.
+pub(super) struct Lane {
+    shared: Arc<Shared>,
+    client: Client,
+    store: Store,
+    /// Whether the last write failed, so that a disk that is full is told of once.
+    is_refused: bool,
+    asked: FuturesUnordered<Pin<Box<dyn Future<Output = Came> + Send>>>,
+    later: FuturesUnordered<Pin<Box<dyn Future<Output = Offer> + Send>>>,
+}
+
+/// What came of an offer: to be asked again later, or both answers.
+enum Came {
+    Later(Offer),
+    Pair(Offer, Box<Answered>),
+}
+
+/// Starts the thread; the handle is its place among the tasks.
+///
+/// # Errors
+/// A text: what the system says of a further thread, or TLS of its settings.
+pub(super) fn start(
+    shared: Arc<Shared>,
+    store: Store,
+    offers: mpsc::Receiver<Offer>,
+    tasks: &Tasks,
+) -> Result<TaskHandle<()>, String> {
+    let failed = |error: io::Error| format!("the mirror's thread cannot be started: {error}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(failed)?;
+    let lane = Lane {
+        client: outbound::client(tasks, "mirror connection")?,
+        shared,
+        store,
+        is_refused: false,
+        asked: FuturesUnordered::new(),
+        later: FuturesUnordered::new(),
+    };
+    let (ended, end) = oneshot::channel::<()>();
+    let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
+        // Where it is refused the lane counts as much as the line.
+        rustix::process::setpriority_process(None, NICE).ok();
+        runtime.block_on(lane.run(offers));
+        drop(runtime);
+        ended.send(()).ok();
+    });
+    thread.map_err(failed)?;
+    Ok(tasks.background("mirror", async move {
+        end.await.ok();
+    }))
+}
+
+impl Lane {
+    async fn run(mut self, mut offers: mpsc::Receiver<Offer>) {
+        let mut closed = self.shared.closing.subscribe();
+        let mut tidy = tokio::time::interval(TIDY_EVERY);
+        loop {
+            let room = self.shared.settings.load().config.concurrency;
+            tokio::select! {
+                _ = closed.wait_for(|closed| *closed) => break,
+                offer = offers.recv(), if self.asked.len() < room => match offer {
+                    Some(offer) => self.take(offer),
+                    None => break,
+                },
+                Some(offer) = self.later.next() => self.ask(offer, false),
+                Some(came) = self.asked.next() => match came {
+                    Came::Later(offer) => self.wait(offer),
+                    Came::Pair(offer, answered) => self.pair(&offer, *answered),
+                },
+                _ = tidy.tick() => self.tidy(),
+            }
+        }
+        self.tidy();
+    }
+
+    /// Takes what waited, unless it was for another staging.
+    fn take(&mut self, offer: Offer) {
+        self.shared.metrics.waiting.dec();
+        if offer.settings.staging != self.shared.settings.load().staging {
+            self.shared.metrics.dropped.at(Dropped::Stopped).inc();
+            return;
+        }
+        let may_retry = !offer.settings.config.retry_after.is_zero();
+        self.ask(offer, may_retry && self.later.len() < LATER_MAX);
+    }
+
+    fn wait(&mut self, offer: Offer) {
+        self.later.push(Box::pin(async move {
+            tokio::time::sleep(offer.settings.config.retry_after).await;
+            Offer { retried: true, ..offer }
+        }));
+    }
+
+    fn ask(&mut self, offer: Offer, may_retry: bool) {
+        let (shared, client) = (Arc::clone(&self.shared), self.client.clone());
+        self.asked.push(Box::pin(async move {
+            let Some(gateway) = shared.gateway_of(&offer) else {
+                let failed = Answered::failed(Failure::Connect);
+                return Came::Pair(offer, Box::new(failed));
+            };
+            let again = offer.lane == Way::Again;
+            let mark = Mark { id: &shared.instance, env: &shared.env, again };
+            let answered = ask(&client, &gateway, &mark.value(), &offer).await;
+            shared.learn(&offer, &answered);
+            // Staging may have looked for it at a bad moment, and production at a good one.
+            let production_was_good = offer.production.status < 500 && offer.production.body.whole;
+            if may_retry && !again && production_was_good && answered.is_bad() {
+                return Came::Later(offer);
+            }
+            Came::Pair(offer, Box::new(answered))
+        }));
+    }
+
+    /// Counts a pair and writes it down.
+    fn pair(&mut self, offer: &Offer, answered: Answered) {
+        let production = &offer.production;
+        let (class, agreement) = match &answered.answer {
+            Some(other) => answer::compare(&offer.question, production, other),
+            None => (answer::Class::Network, Agreement::Rates),
+        };
+        self.shared.count(offer, &answered, class, &agreement);
+        let differences = match &agreement {
+            Agreement::Different(differences) => differences.as_slice(),
+            Agreement::Same | Agreement::Moved | Agreement::Rates => &[],
+        };
+        let differences: Vec<String> = differences.iter().map(|found| found.text()).collect();
+        let pair = Pair {
+            v: VERSION,
+            at_ms: millis(offer.at),
+            env: self.shared.env.clone(),
+            gateway: self.shared.gateway.clone(),
+            key: format!("{:016x}", self.shared.key_of(offer)),
+            lane: offer.lane.text().to_owned(),
+            class: class.word().to_owned(),
+            format: offer.format.to_owned(),
+            production: production_side(offer),
+            staging: answered.side,
+            failure: answered.failure.map(|failure| failure.text().to_owned()),
+            retried: offer.retried,
+            result: agreement.word().to_owned(),
+            differences,
+        };
+        let difference = answered.answer.as_ref().filter(|_| !pair.differences.is_empty());
+        let difference = difference.map(|other| self.shared.difference(offer, &pair, other));
+        let key = (offer.lane == Way::Staging && offer.settings.config.keys).then(|| key(offer));
+        let now = SystemTime::now();
+        let written = self.store.write(&pair, difference.as_ref(), key.as_ref(), now);
+        self.wrote(written);
+        if let Some(difference) = difference {
+            self.shared.latest.lock().push(difference);
+        }
+    }
+
+    fn tidy(&mut self) {
+        let settings = self.shared.settings.load();
+        let tidied = self.store.tidy(&settings.config, SystemTime::now());
+        self.wrote(tidied);
+        self.shared.tell();
+    }
+
+    fn wrote(&mut self, written: io::Result<()>) {
+        match written {
+            Ok(()) => self.is_refused = false,
+            Err(error) => {
+                self.shared.metrics.unwritten.inc();
+                if !std::mem::replace(&mut self.is_refused, true) {
+                    warn!(%error, "pairs of the mirror cannot be written");
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Who is asked.
+    fn gateway_of(&self, offer: &Offer) -> Option<http::Uri> {
+        match offer.lane {
+            Way::Staging => offer.settings.staging.clone(),
+            Way::Again => Some(self.own.clone()),
+        }
+    }
+
+    /// Notes whether staging is well.
+    fn learn(&self, offer: &Offer, answered: &Answered) {
+        if offer.lane == Way::Again {
+            return;
+        }
+        let bytes = answered.side.as_ref().map_or(0, |side| side.bytes);
+        self.quota.lock().spent(bytes);
+        self.metrics.bytes.inc_by(bytes);
+        let mut health = self.health.lock();
+        match answered.failure {
+            Some(Failure::Loop) => {
+                if health.looped() {
+                    warn!(
+                        "mirror.to is no staging: it mirrors for the same environment, or is this \
+                         gateway; nothing is copied until it is set to another"
+                    );
+                }
+            }
+            Some(Failure::Connect | Failure::Timeout | Failure::Stall | Failure::Reset) => {
+                if health.failed(&offer.settings.config, Instant::now()) {
+                    info!(failure = ?answered.failure, "staging is left alone for a while");
+                }
+            }
+            None if answered.is_busy() => {
+                if health.failed(&offer.settings.config, Instant::now()) {
+                    info!("staging is full, and left alone for a while");
+                }
+            }
+            None => health.answered(),
+        }
+    }
+
+    fn count(
+        &self,
+        offer: &Offer,
+        answered: &Answered,
+        class: answer::Class,
+        agreement: &Agreement,
+    ) {
+        let metrics = &self.metrics;
+        metrics.pairs.at((offer.lane, Compared::from(agreement))).inc();
+        if let Agreement::Different(differences) = agreement {
+            for found in differences {
+                let labels = (offer.lane, Class::from(class), Difference::from(*found));
+                metrics.differences.at(labels).inc();
+            }
+        }
+        if let Some(failure) = answered.failure.filter(|_| offer.lane == Way::Staging) {
+            metrics.failures.at(failure).inc();
+        }
+        let source = offer.ended.source;
+        if let (Some(side), Way::Staging) = (&answered.side, offer.lane)
+            && side.cache == source.text()
+        {
+            let staging = Duration::from_micros(side.first_byte_us);
+            metrics
+                .first_byte
+                .at((By::Production, source))
+                .observe_duration(offer.ended.first_byte);
+            metrics.first_byte.at((By::Staging, source)).observe_duration(staging);
+        }
+    }
+
+    fn key_of(&self, offer: &Offer) -> u64 {
+        let range = offer.request.headers.iter().find(|(name, _)| name == http::header::RANGE);
+        let range = range.map_or(&b""[..], |(_, value)| value.as_bytes());
+        let target = offer.request.target.as_bytes();
+        hash(&[&self.secret, offer.request.host.as_bytes(), target, range])
+    }
+
+    /// What is kept of two answers that differ: enough to ask both again.
+    fn difference(&self, offer: &Offer, pair: &Pair, other: &answer::Answer) -> Value {
+        let gateway = self.gateway_of(offer).map(|gateway| gateway.to_string()).unwrap_or_default();
+        json!({
+            "at_ms": pair.at_ms,
+            "gateway": pair.gateway,
+            "env": pair.env,
+            "key": pair.key,
+            "lane": pair.lane,
+            "class": pair.class,
+            "differences": pair.differences,
+            "request": offer.request.shown(),
+            "block": offer.question.block.map(|block| block.to_string()),
+            "production": compare::shown(&offer.production),
+            "staging": compare::shown(other),
+            "staging_build": pair.staging.as_ref().and_then(|side| side.build.clone()),
+            "replay": offer.request.command(&gateway),
+        })
+    }
+}
+
+/// Production's answer as pairs have it.
+fn production_side(offer: &Offer) -> Side {
+    Side {
+        status: offer.production.status,
+        cache: offer.ended.source.text().to_owned(),
+        first_byte_us: micros(offer.ended.first_byte),
+        total_us: micros(offer.ended.total),
+        bytes: offer.production.body.bytes,
+        whole: offer.production.body.whole,
+        build: Some(build_info::whole().to_owned()),
+    }
+}
+
+/// A request as `bifrost mirror replay` reads it.
+fn key(offer: &Offer) -> Value {
+    let mut key = offer.request.shown();
+    key["at_ms"] = json!(millis(offer.at));
+    key["cache"] = json!(offer.ended.source.text());
+    key
+}
+
+fn millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
