@@ -89,6 +89,8 @@ pub(crate) struct Origin {
     pub(crate) request_id: HeaderValue,
     /// The trace that it is part of.
     pub(crate) traceparent: Option<HeaderValue>,
+    /// Whether the request is a copy of another gateway's.
+    pub(crate) is_copy: bool,
 }
 
 /// Where the blocks of one request came from.
@@ -208,6 +210,7 @@ impl Blocks {
                 only_if_cached: origin.only_if_cached,
                 request_id: origin.request_id.clone(),
                 traceparent: origin.traceparent.clone(),
+                is_copy: origin.is_copy,
             };
             self.tasks.spawn("block fetch", async move {
                 let fetched = tokio::select! {

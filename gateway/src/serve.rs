@@ -325,6 +325,7 @@ impl Gateway {
             only_if_cached: ask.only_if_cached,
             request_id: asker.request_id.clone(),
             traceparent: Some(asker.trace.header_value()),
+            is_copy: record.traffic == Traffic::Mirror,
         };
         self.blocks.reader(origin, deadline, Arc::clone(&record.provenance))
     }

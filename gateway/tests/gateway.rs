@@ -24,6 +24,8 @@ mod hostile;
 mod hosts;
 #[path = "gateway/hygiene.rs"]
 mod hygiene;
+#[path = "gateway/mirror.rs"]
+mod mirror;
 #[path = "gateway/names.rs"]
 mod names;
 #[path = "gateway/pages.rs"]
@@ -32,6 +34,8 @@ mod pages;
 mod privacy;
 #[path = "gateway/semantics.rs"]
 mod semantics;
+#[path = "gateway/staging.rs"]
+mod staging;
 #[path = "gateway/threats.rs"]
 mod threats;
 #[path = "gateway/web.rs"]

@@ -28,6 +28,8 @@ pub const ROOT_HEADER: &str = "bifrost-root";
 pub const PATH_HEADER: &str = "bifrost-path";
 /// Milliseconds that the asker is still willing to wait.
 pub const DEADLINE_HEADER: &str = "bifrost-deadline";
+/// Whose traffic a request is for, where that is not what people ask: `mirror`, which can wait.
+pub const TRAFFIC_HEADER: &str = "bifrost-traffic";
 /// The state of a retrieval, as [`Retrieval`] prints it.
 pub const RETRIEVAL_HEADER: &str = "bifrost-retrieval";
 

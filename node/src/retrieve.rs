@@ -47,6 +47,9 @@ pub struct Asked {
     pub deadline: Instant,
     /// Whether only the node's own store is asked.
     pub local_only: bool,
+    /// Whether what others want comes first: it is for nobody who waits. A block that somebody else
+    /// looks for already is not looked for again.
+    pub deferred: bool,
 }
 
 /// Where a block came from.
@@ -141,7 +144,7 @@ impl Retrieve {
         if asked.local_only {
             return Err(RetrieveError::NotLocal);
         }
-        let flight = self.0.flights.join(cid, || self.fly(*cid, asked.root.unwrap_or(*cid)));
+        let flight = self.0.flights.join(cid, || self.fly(*cid, asked));
         let Ok(landed) = timeout_at(asked.deadline.into(), flight.landed()).await else {
             return Err(self.out_of_time(started));
         };
@@ -155,7 +158,8 @@ impl Retrieve {
     }
 
     /// One flight: what is shared by all who want the block.
-    fn fly(&self, cid: Cid, root: Cid) -> flight::Flying {
+    fn fly(&self, cid: Cid, asked: &Asked) -> flight::Flying {
+        let (root, deferred) = (asked.root.unwrap_or(cid), asked.deferred);
         let inner = self.0.clone();
         let longest = inner.config.flight_max;
         self.0.flights.start(&self.0.tasks, async move {
@@ -164,7 +168,7 @@ impl Retrieve {
                 return Ok(Fetched { block, source: Source::Store, stored: true });
             }
             let started = Instant::now();
-            let session = inner.sessions.of(root).await?;
+            let session = inner.sessions.of(root, deferred).await?;
             let got = session.get(cid, started + longest).await;
             let peers = inner.swarm.bitswap_peers();
             let got = got.map_err(|error| RetrieveError::network(error, started, peers))?;
@@ -192,7 +196,7 @@ impl Retrieve {
         deadline: Instant,
     ) -> Result<Progress, FetchError> {
         let walk = Walk::new(root, &CarOptions::default());
-        let asked = Asked { root: Some(*root), deadline, local_only: false };
+        let asked = Asked { root: Some(*root), deadline, local_only: false, deferred: false };
         let mut reader = self.read(walk, asked);
         let mut sum = Progress::default();
         while let Some(read) = reader.next().await? {

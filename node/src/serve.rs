@@ -13,7 +13,7 @@ use bytesize::ByteSize;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use ipfs::Cid;
-use ipfs::trustless::{DEADLINE_HEADER, ROOT_HEADER};
+use ipfs::trustless::{DEADLINE_HEADER, ROOT_HEADER, TRAFFIC_HEADER};
 use serde::{Deserialize, Serialize};
 use telemetry::Drain;
 use telemetry::access::AccessLog;
@@ -136,6 +136,7 @@ impl Serve {
             root: root.or(Some(question.path.root)),
             deadline: self.deadline(headers),
             local_only: question.local_only,
+            deferred: headers.get(TRAFFIC_HEADER).is_some_and(|traffic| traffic == "mirror"),
         }
     }
 

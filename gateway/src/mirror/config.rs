@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused_with_its_key() {
-        let wrong: [(&str, fn(&mut Config)); 8] = [
+        type Change = fn(&mut Config);
+        let wrong: [(&str, Change); 8] = [
             ("mirror.to", |config| config.to = Some("staging:8080".into())),
             ("mirror.to", |config| config.to = Some("http://a/path".into())),
             ("mirror.to", |config| config.to = Some("http://u:p@a".into())),

@@ -79,7 +79,7 @@ pub(super) fn start(
         ended.send(()).ok();
     });
     thread.map_err(failed)?;
-    Ok(tasks.background("mirror", async move {
+    Ok(tasks.spawn("mirror", async move {
         end.await.ok();
     }))
 }

@@ -42,6 +42,8 @@ pub(crate) struct Ask {
     pub(crate) request_id: HeaderValue,
     /// The trace that this is part of.
     pub(crate) traceparent: Option<HeaderValue>,
+    /// Whether it is for a copy of a request, which can wait.
+    pub(crate) is_copy: bool,
 }
 
 /// A node's answer, proven.
@@ -142,6 +144,10 @@ fn request(
     headers.insert(HeaderName::from_static("x-request-id"), ask.request_id.clone());
     if let Some(traceparent) = &ask.traceparent {
         headers.insert(HeaderName::from_static("traceparent"), traceparent.clone());
+    }
+    if ask.is_copy {
+        let name = HeaderName::from_static(trustless::TRAFFIC_HEADER);
+        headers.insert(name, HeaderValue::from_static("mirror"));
     }
     if only_if_cached {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("only-if-cached"));

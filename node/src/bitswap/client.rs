@@ -153,6 +153,13 @@ impl Client {
         level(&self.metrics.sessions, self.sessions.len());
     }
 
+    /// From here on, what a session wants comes after what others want.
+    pub(super) fn defer(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.deferred = true;
+        }
+    }
+
     /// Wants a block for a session.
     pub(super) fn want(&mut self, session_id: SessionId, cid: Cid, now: Instant) {
         let Some(session) = self.sessions.get_mut(&session_id) else {
@@ -185,7 +192,7 @@ impl Client {
         let Some(session) = self.sessions.get_mut(&session_id) else {
             return;
         };
-        let id = WantId(self.next_want);
+        let id = WantId::new(self.next_want, session.deferred);
         self.next_want += 1;
         let shared = Arc::new(cid);
         session.put_question(id, &shared);

@@ -154,6 +154,12 @@ impl Engine {
         self.client.open_session(&candidates, now)
     }
 
+    /// From here on, peers are asked for what a session wants with the least priority, and after what
+    /// other sessions want. A block that another session wants too keeps the place that it has.
+    pub fn defer(&mut self, id: SessionId) {
+        self.client.defer(id);
+    }
+
     /// Ends a session; what only it wanted is cancelled, and nothing more is delivered to it.
     pub fn close_session(&mut self, id: SessionId) {
         self.client.close_session(id);

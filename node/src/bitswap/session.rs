@@ -109,6 +109,8 @@ pub(super) struct Session {
     pub(super) tried: BTreeSet<PeerId>,
     /// Whether it was opened without candidates and takes any peer that connects.
     pub(super) open: bool,
+    /// Whether what it wants comes after what others want.
+    pub(super) deferred: bool,
     pub(super) question: Option<Question>,
     questioned: bool,
     /// All its wants.
@@ -129,6 +131,7 @@ impl Session {
             members: BTreeMap::new(),
             tried: BTreeSet::new(),
             open,
+            deferred: false,
             question: None,
             questioned: false,
             wants: BTreeSet::new(),

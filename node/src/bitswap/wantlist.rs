@@ -17,7 +17,15 @@ use super::wire::{WantEntry, WantType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WantId(pub(super) u64);
 
+/// The first of the wants that can wait: they come after all others, whenever they were wanted.
+const DEFERRED: u64 = 1 << 62;
+
 impl WantId {
+    /// The want with this number, among those that can wait if it is deferred.
+    pub(super) fn new(number: u64, deferred: bool) -> Self {
+        Self(if deferred { DEFERRED | number } else { number })
+    }
+
     /// Earlier wants are more urgent.
     fn priority(self) -> i32 {
         i32::MAX.saturating_sub(i32::try_from(self.0).unwrap_or(i32::MAX))
@@ -235,6 +243,8 @@ mod tests {
 
     #[test]
     fn urgency_falls_in_the_order_of_wanting() {
+        let (normal, deferred) = (WantId::new(1_000_000, false), WantId::new(1, true));
+        assert!(normal < deferred && normal.priority() > deferred.priority());
         assert!(WantId(1).priority() > WantId(2).priority());
         assert!(WantId(u64::MAX).priority() >= 0);
     }

@@ -19,9 +19,12 @@ pub(super) struct Sessions {
     swarm: Handle,
     idle: Duration,
     max: usize,
-    kept: Mutex<HashMap<Cid, Kept>>,
+    kept: Mutex<HashMap<Of, Kept>>,
     metrics: Metrics,
 }
+
+/// A DAG, and whether what is wanted of it can wait.
+type Of = (Cid, bool);
 
 struct Kept {
     session: Arc<OnceCell<Arc<Session>>>,
@@ -34,20 +37,26 @@ impl Sessions {
         Self { swarm, idle, max, kept: Mutex::default(), metrics }
     }
 
-    /// The session of a DAG.
-    pub(super) async fn of(&self, root: Cid) -> Result<Arc<Session>, SwarmError> {
-        let cell = self.cell(root, Instant::now());
-        let open = || async { self.swarm.session(root).await.map(Arc::new) };
+    /// The session of a DAG; that of what can wait is another one.
+    pub(super) async fn of(&self, root: Cid, deferred: bool) -> Result<Arc<Session>, SwarmError> {
+        let cell = self.cell((root, deferred), Instant::now());
+        let open = || async {
+            let session = match deferred {
+                true => self.swarm.deferred_session(root).await,
+                false => self.swarm.session(root).await,
+            };
+            session.map(Arc::new)
+        };
         cell.get_or_try_init(open).await.cloned()
     }
 
-    fn cell(&self, root: Cid, now: Instant) -> Arc<OnceCell<Arc<Session>>> {
+    fn cell(&self, of: Of, now: Instant) -> Arc<OnceCell<Arc<Session>>> {
         let mut kept = self.kept.lock();
-        if !kept.contains_key(&root) && kept.len() >= self.max {
-            let oldest = kept.iter().min_by_key(|(_, kept)| kept.used).map(|(root, _)| *root);
-            kept.retain(|root, _| Some(*root) != oldest);
+        if !kept.contains_key(&of) && kept.len() >= self.max {
+            let oldest = kept.iter().min_by_key(|(_, kept)| kept.used).map(|(of, _)| *of);
+            kept.retain(|of, _| Some(*of) != oldest);
         }
-        let entry = kept.entry(root).or_insert_with(|| Kept { session: Arc::default(), used: now });
+        let entry = kept.entry(of).or_insert_with(|| Kept { session: Arc::default(), used: now });
         entry.used = now;
         let cell = entry.session.clone();
         self.metrics.sessions.set(i64::try_from(kept.len()).unwrap_or(i64::MAX));

@@ -164,7 +164,7 @@ impl Driver {
             Command::Peers { reply } => {
                 reply.send(self.peer_list()).ok();
             }
-            Command::Open { root, reply } => self.exchange.open(root, reply),
+            Command::Open { root, deferred, reply } => self.exchange.open(root, deferred, reply),
             Command::Providers { session, peers } => self.exchange.providers(session, &peers),
             Command::Want { session, cid, reply } => self.exchange.want(session, cid, reply),
             Command::Stop { reply } => drop(reply),

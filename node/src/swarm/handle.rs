@@ -63,7 +63,7 @@ pub(super) struct Reachable {
 pub(super) enum Command {
     Dial { address: Multiaddr, reply: oneshot::Sender<Result<PeerId, SwarmError>> },
     Peers { reply: oneshot::Sender<Vec<PeerInfo>> },
-    Open { root: Cid, reply: oneshot::Sender<SessionId> },
+    Open { root: Cid, deferred: bool, reply: oneshot::Sender<SessionId> },
     Providers { session: SessionId, peers: Vec<PeerId> },
     Want { session: SessionId, cid: Cid, reply: Reply },
     Stop { reply: oneshot::Sender<()> },
@@ -187,7 +187,19 @@ impl Handle {
     /// # Errors
     /// [`SwarmError::Stopped`].
     pub async fn session(&self, root: Cid) -> Result<Session, SwarmError> {
-        let id = self.ask(|reply| Command::Open { root, reply }).await?;
+        self.open(root, false).await
+    }
+
+    /// As [`Handle::session`], for what can wait: peers are asked with the least priority.
+    ///
+    /// # Errors
+    /// [`SwarmError::Stopped`].
+    pub async fn deferred_session(&self, root: Cid) -> Result<Session, SwarmError> {
+        self.open(root, true).await
+    }
+
+    async fn open(&self, root: Cid, deferred: bool) -> Result<Session, SwarmError> {
+        let id = self.ask(|reply| Command::Open { root, deferred, reply }).await?;
         Ok(Session { id, handle: self.clone() })
     }
 

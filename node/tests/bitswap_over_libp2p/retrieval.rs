@@ -12,7 +12,7 @@ use node::retrieve::{self, Asked, FetchError, Retrieve, RetrieveError, Source};
 use crate::world::{Node, blocks, deadline, eventually, file};
 
 fn asked(root: Option<Cid>) -> Asked {
-    Asked { root, deadline: deadline(), local_only: false }
+    Asked { root, deadline: deadline(), local_only: false, deferred: false }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -171,8 +171,11 @@ impl Exchange {
         }
     }
 
-    pub(super) fn open(&mut self, root: Cid, reply: oneshot::Sender<SessionId>) {
+    pub(super) fn open(&mut self, root: Cid, deferred: bool, reply: oneshot::Sender<SessionId>) {
         let id = self.engine.open_session(root, Vec::new(), Instant::now());
+        if deferred {
+            self.engine.defer(id);
+        }
         if reply.send(id).is_err() {
             self.engine.close_session(id);
         }
