@@ -96,6 +96,17 @@ fn without_haste() -> u32 {
     1
 }
 
+/// A second build beside the fleet, which gets copies of what the fleet is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Staging {
+    /// Its gateway.
+    pub(crate) gateway: Process,
+    /// Its node.
+    pub(crate) node: Process,
+    /// The folder in which each gateway of the fleet has one for pairs of answers.
+    pub(crate) pairs: PathBuf,
+}
+
 /// A running fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Fleet {
@@ -107,6 +118,9 @@ pub(crate) struct Fleet {
     pub(crate) nodes: Vec<Process>,
     /// The project's site.
     pub(crate) site: Site,
+    /// Staging, with --staging.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) staging: Option<Staging>,
     /// What watches them, with --observe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) observe: Option<Observers>,

@@ -403,6 +403,7 @@ mod tests {
             gateways: Vec::new(),
             nodes: Vec::new(),
             site: Site { url: String::new(), root: String::new() },
+            staging: None,
             observe: Some(Observers { prometheus, alertmanager, probe, hurry: 1 }),
         };
         fleet.write().expect("it can be written");

@@ -59,11 +59,12 @@ enum Ports {
   bifrost up --base-port 18080            beside a fleet that runs already
   bifrost up --ports auto --format json   for scripts: one line of JSON when all is ready
   bifrost up --listen 0.0.0.0             gateways for other machines; all else stays on loopback
+  bifrost up --staging --staging-bin DIR  another release beside it gets a copy of every request
   bifrost up --observe                    with Prometheus and Alertmanager of this system
   bifrost up --observe --observe-hurry 30 the same for `bifrost runbook drill --all`, in minutes
 
 Ports follow from --base-port P: gateway P, its admin P+1000, node i P+100+i, its admin P+1100+i,
-its peers P-3900+i, Prometheus P+1050, Alertmanager P+1051,
+its peers P-3900+i, staging P+1, its admin P+1001, its node P+200, Prometheus P+1050, Alertmanager P+1051,
 the probe P+1052. Configs are written to the data folder; one that you edit is kept. Ctrl-C
 drains gateways, then nodes; a second Ctrl-C stops everything at once.")]
 pub(crate) struct UpArgs {
@@ -82,6 +83,14 @@ pub(crate) struct UpArgs {
     /// Make no connection beyond this machine.
     #[arg(long)]
     offline: bool,
+    /// Also start a second gateway with a node of its own, which gets a copy of every request; see
+    /// `bifrost mirror`.
+    #[arg(long)]
+    staging: bool,
+    /// Take staging's programs from there: a folder with bifrost-gateway and bifrost-node of another
+    /// release, or a gateway alone.
+    #[arg(long, value_name = "PATH", requires = "staging")]
+    staging_bin: Option<PathBuf>,
     /// Also start this system's Prometheus and Alertmanager with the rules of this build, and a probe.
     #[arg(long)]
     observe: bool,
@@ -119,9 +128,13 @@ fn base_port() -> clap::builder::RangedI64ValueParser<u16> {
     clap::value_parser!(u16).range(i64::from(first)..=i64::from(last))
 }
 
+fn is_process(name: &str) -> bool {
+    ["gateway-", "node-", "staging-"].iter().any(|kind| name.starts_with(kind))
+}
+
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
-        Some((name, file)) if name.starts_with("gateway-") || name.starts_with("node-") => {
+        Some((name, file)) if is_process(name) => {
             let path = std::path::absolute(file).map_err(|error| format!("{file}: {error}"))?;
             if !path.is_file() {
                 return Err(format!("{file}: no such file"));

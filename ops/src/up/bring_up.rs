@@ -12,18 +12,23 @@ use tokio::sync::mpsc;
 
 use crate::add::AddError;
 use crate::client::{Client, Endpoint};
-use crate::fleet::{Fleet, Process, Site};
+use crate::fleet::{Fleet, Process, Site, Staging};
 use crate::output::Style;
 use crate::site;
 use crate::up::child::{self, Child, Event, Spec, Started};
-use crate::up::configs::{self, GatewayPlan, NodePlan, Written};
-use crate::up::layout::Places;
+use crate::up::configs::{self, GatewayPlan, NodePlan, Part, Written};
+use crate::up::layout::{Places, StagingPlace};
 use crate::up::observe::{Observe, Pace};
 use crate::up::preflight::{self, DataFolder};
 use crate::up::{Ports, Running, Steps, UpArgs, UpError};
 
 /// The host of the project's site. Browsers take every name below `localhost` to this machine.
 const SITE_HOST: &str = "site.localhost";
+/// The programs of a fleet.
+const PROGRAMS: [&str; 2] = ["bifrost-gateway", "bifrost-node"];
+/// What staging's processes are called.
+const STAGING_GATEWAY: &str = "staging-0";
+const STAGING_NODE: &str = "staging-node-0";
 /// Longest silence of an admin listener.
 const SILENCE: Duration = Duration::from_secs(5);
 /// Longest silence of a node while the site is imported.
@@ -33,6 +38,35 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a process may take to drain: the longest that processes give themselves, and some.
 const DRAIN_WITHIN: Duration = Duration::from_secs(75);
 
+/// The programs of a fleet.
+#[derive(Debug)]
+struct Programs {
+    gateway: PathBuf,
+    node: PathBuf,
+}
+
+impl Programs {
+    /// Those of this build.
+    fn own() -> Result<Self, UpError> {
+        let [gateway, node] = PROGRAMS;
+        Ok(Self { gateway: preflight::program(gateway)?, node: preflight::program(node)? })
+    }
+
+    /// Those of another build: a folder that has them, or a gateway beside this build's node.
+    fn of(path: Option<&Path>) -> Result<Self, UpError> {
+        let own = Self::own()?;
+        let Some(path) = path else { return Ok(own) };
+        let [gateway, node] = PROGRAMS.map(|name| path.join(name));
+        if path.is_dir() && gateway.is_file() {
+            return Ok(Self { gateway, node: if node.is_file() { node } else { own.node } });
+        }
+        if path.is_file() {
+            return Ok(Self { gateway: path.to_path_buf(), ..own });
+        }
+        Err(UpError::NoStaging(path.to_path_buf()))
+    }
+}
+
 /// What is known while the fleet comes up.
 pub(super) struct BringUp<'a> {
     args: &'a UpArgs,
@@ -41,8 +75,9 @@ pub(super) struct BringUp<'a> {
     events: mpsc::Sender<Event>,
     steps: Steps,
     client: Client,
-    gateway_program: PathBuf,
-    node_program: PathBuf,
+    programs: Programs,
+    /// Those of staging, which may be another build.
+    staging_programs: Programs,
     places: Places,
     observe: Option<Observe>,
 }
@@ -75,8 +110,8 @@ impl<'a> BringUp<'a> {
             events,
             steps,
             client: Client::new(tasks.clone(), SILENCE),
-            gateway_program: preflight::program("bifrost-gateway")?,
-            node_program: preflight::program("bifrost-node")?,
+            programs: Programs::own()?,
+            staging_programs: Programs::of(args.staging_bin.as_deref())?,
             places,
         };
         for variable in child::overrides() {
@@ -96,6 +131,7 @@ impl<'a> BringUp<'a> {
         let known = |name: &str| {
             (0..self.places.gateways.len()).any(|index| name == gateway_name(index))
                 || (0..self.places.nodes.len()).any(|index| name == node_name(index))
+                || self.args.staging && [STAGING_GATEWAY, STAGING_NODE].contains(&name)
         };
         match self.args.config.iter().find(|(name, _)| !known(name)) {
             Some((name, _)) => Err(UpError::UnknownProcess(name.clone())),
@@ -106,30 +142,41 @@ impl<'a> BringUp<'a> {
     /// Takes the addresses of config files that the operator wrote.
     fn heed_edits(&mut self) -> Result<(), UpError> {
         let [http, admin] = configs::GATEWAY_KEYS;
-        for index in 0..self.places.gateways.len() {
-            let path = self.config_of(&gateway_name(index));
-            let place = &mut self.places.gateways[index];
+        let mut places = self.places.clone();
+        let StagingPlace { gateway, node } = &mut places.staging;
+        let named = places.gateways.iter_mut().enumerate();
+        let named = named.map(|(index, place)| (gateway_name(index), place));
+        for (name, place) in named.chain([(STAGING_GATEWAY.to_owned(), gateway)]) {
+            let path = self.config_of(&name);
             [place.http, place.admin] =
                 configs::addresses(&path, [(http, place.http), (admin, place.admin)])?;
         }
         let [http, admin] = configs::NODE_KEYS;
-        for index in 0..self.places.nodes.len() {
-            let path = self.config_of(&node_name(index));
-            let place = &mut self.places.nodes[index];
+        let named = places.nodes.iter_mut().enumerate();
+        let named = named.map(|(index, place)| (node_name(index), place));
+        for (name, place) in named.chain([(STAGING_NODE.to_owned(), node)]) {
+            let path = self.config_of(&name);
             [place.http, place.admin] =
                 configs::addresses(&path, [(http, place.http), (admin, place.admin)])?;
         }
+        self.places = places;
         Ok(())
     }
 
     fn check_ports(&self) -> Result<(), UpError> {
-        for (index, place) in self.places.gateways.iter().enumerate() {
-            let name = gateway_name(index);
+        let StagingPlace { gateway, node } = self.places.staging;
+        let staging = self.args.staging;
+        let named = self.places.gateways.iter().enumerate();
+        let named = named.map(|(index, place)| (gateway_name(index), *place));
+        let staged = staging.then_some((STAGING_GATEWAY.to_owned(), gateway));
+        for (name, place) in named.chain(staged) {
             preflight::port(place.http, &format!("{name} (public)"), false)?;
             preflight::port(place.admin, &format!("{name} (admin)"), false)?;
         }
-        for (index, place) in self.places.nodes.iter().enumerate() {
-            let name = node_name(index);
+        let named = self.places.nodes.iter().enumerate();
+        let named = named.map(|(index, place)| (node_name(index), *place));
+        let staged = staging.then_some((STAGING_NODE.to_owned(), node));
+        for (name, place) in named.chain(staged) {
             preflight::port(place.http, &format!("{name} (for gateways)"), false)?;
             preflight::port(place.admin, &format!("{name} (admin)"), false)?;
             let swarm = (Ipv4Addr::LOCALHOST, place.swarm).into();
@@ -156,13 +203,17 @@ impl<'a> BringUp<'a> {
         let nodes = self.nodes(running).await?;
         self.steps.begin("importing the project's site");
         let root = self.site(&nodes).await?;
-        let gateways = self.gateways(running, &nodes, &root).await?;
+        let staging = match self.args.staging {
+            true => Some(self.staging(running, &nodes, &root).await?),
+            false => None,
+        };
+        let gateways = self.gateways(running, &nodes, &root, staging.as_ref()).await?;
         self.shown(&gateways, &nodes, &root).await?;
         let first = self.places.gateways[0].http;
         let url = format!("http://{SITE_HOST}:{}/", first.port());
         let site = Site { url, root };
         let observe = self.observe.as_ref().map(Observe::urls);
-        let fleet = Fleet { data: self.data.clone(), gateways, nodes, site, observe };
+        let fleet = Fleet { data: self.data.clone(), gateways, nodes, site, staging, observe };
         fleet.write().map_err(|source| UpError::Folder { path: self.data.clone(), source })?;
         self.observers(running, &fleet).await?;
         Ok(fleet)
@@ -180,9 +231,10 @@ impl<'a> BringUp<'a> {
                 peers: &peers,
                 offline: self.args.offline,
                 access_log: self.log_of(&format!("{name}.access")),
+                env: "local",
             };
             let process = self.process(&name, place.http, place.admin);
-            let child = self.start(&process, &self.node_program, &plan.body()).await?;
+            let child = self.start(&process, &self.programs.node, &plan.body()).await?;
             running.nodes.push(child);
             peers.extend(self.addresses_of(&process).await?);
             nodes.push(process);
@@ -195,30 +247,74 @@ impl<'a> BringUp<'a> {
         running: &mut Running,
         nodes: &[Process],
         site_root: &str,
+        staging: Option<&Staging>,
     ) -> Result<Vec<Process>, UpError> {
         let urls: Vec<String> = nodes.iter().map(|node| node.url.clone()).collect();
         let mut gateways = Vec::new();
         for (index, place) in self.places.gateways.iter().enumerate() {
             let name = gateway_name(index);
+            let pairs = staging.map(|staging| staging.pairs.join(&name));
+            let part = match (staging, &pairs) {
+                (Some(staging), Some(pairs)) => Part::Production(&staging.gateway.url, pairs),
+                (Some(_), None) | (None, _) => Part::None,
+            };
             let plan = GatewayPlan {
                 place: *place,
                 nodes: &urls,
                 site_host: SITE_HOST,
                 site_root,
                 access_log: self.log_of(&format!("{name}.access")),
+                part,
             };
             let process = self.process(&name, place.http, place.admin);
-            let child = self.start(&process, &self.gateway_program, &plan.body()).await?;
+            let child = self.start(&process, &self.programs.gateway, &plan.body()).await?;
             running.gateways.push(child);
             gateways.push(process);
         }
         Ok(gateways)
     }
 
+    /// Starts staging: a node that is a peer of the fleet's, and a gateway before it.
+    async fn staging(
+        &self,
+        running: &mut Running,
+        nodes: &[Process],
+        site_root: &str,
+    ) -> Result<Staging, UpError> {
+        let StagingPlace { gateway, node } = self.places.staging;
+        let mut peers = Vec::new();
+        for node in nodes {
+            peers.extend(self.addresses_of(node).await?);
+        }
+        let plan = NodePlan {
+            place: node,
+            folder: self.data.join(STAGING_NODE),
+            peers: &peers,
+            offline: self.args.offline,
+            access_log: self.log_of(&format!("{STAGING_NODE}.access")),
+            env: "staging",
+        };
+        let node = self.process(STAGING_NODE, node.http, node.admin);
+        let child = self.start(&node, &self.staging_programs.node, &plan.body()).await?;
+        running.nodes.push(child);
+        let plan = GatewayPlan {
+            place: gateway,
+            nodes: std::slice::from_ref(&node.url),
+            site_host: SITE_HOST,
+            site_root,
+            access_log: self.log_of(&format!("{STAGING_GATEWAY}.access")),
+            part: Part::Staging,
+        };
+        let gateway = self.process(STAGING_GATEWAY, gateway.http, gateway.admin);
+        let child = self.start(&gateway, &self.staging_programs.gateway, &plan.body()).await?;
+        running.gateways.push(child);
+        Ok(Staging { gateway, node, pairs: self.data.join("mirror") })
+    }
+
     /// Starts what watches the fleet, if it is to be watched.
     async fn observers(&self, running: &mut Running, fleet: &Fleet) -> Result<(), UpError> {
         let Some(observe) = &self.observe else { return Ok(()) };
-        observe.write(&[("gateway", &fleet.gateways), ("node", &fleet.nodes)])?;
+        observe.write(fleet)?;
         for spec in observe.specs(&self.data)? {
             self.steps.begin(&format!("starting {}", spec.name));
             let mut started = Started::new(spec)?;

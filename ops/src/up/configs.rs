@@ -104,6 +104,53 @@ pub(crate) struct GatewayPlan<'a> {
     pub(crate) site_root: &'a str,
     /// Where the access log goes.
     pub(crate) access_log: PathBuf,
+    /// Its part in mirroring.
+    pub(crate) part: Part<'a>,
+}
+
+/// What a gateway has to do with mirroring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// Nothing.
+    None,
+    /// It sends copies to this URL, and keeps what comes of them in this folder.
+    Production(&'a str, &'a Path),
+    /// It is what gets the copies.
+    Staging,
+}
+
+impl Part<'_> {
+    fn env(self) -> &'static str {
+        match self {
+            Part::None | Part::Production(..) => "local",
+            Part::Staging => "staging",
+        }
+    }
+
+    /// The addresses whose copies are counted as mirrored.
+    fn mirrors(self) -> &'static str {
+        match self {
+            Part::None | Part::Production(..) => "[]",
+            Part::Staging => "[127.0.0.0/8, \"::1/128\"]",
+        }
+    }
+
+    fn section(self) -> String {
+        match self {
+            Part::None | Part::Staging => String::new(),
+            Part::Production(url, folder) => format!(
+                "\
+mirror:
+  # Who gets a copy of what is asked here; answers are compared, and nobody waits for them.
+  to: {url}
+  # Where pairs of answers are kept, for `bifrost mirror`.
+  dir: {folder}
+",
+                url = quoted(url),
+                folder = quoted_path(folder),
+            ),
+        }
+    }
 }
 
 impl GatewayPlan<'_> {
@@ -129,6 +176,8 @@ hosts:
   any: {any}
   # Whose requests with `Bifrost-Traffic: probe` are counted apart.
   probes: [127.0.0.0/8, \"::1/128\"]
+  # Whose requests with `Bifrost-Mirror` are copies of what was asked elsewhere.
+  mirrors: {mirrors}
   # What each host is: path, subdomain, trustless, dnslink, site or pages.
   table:
     # Content has an origin of its own: {{cid}}.ipfs.localhost.
@@ -141,10 +190,12 @@ hosts:
 upstream:
   # The nodes that blocks come from; every byte of them is verified.
   nodes:
-{nodes}{access}",
+{nodes}{mirror}{access}",
+            mirrors = self.part.mirrors(),
+            mirror = self.part.section(),
             host = quoted(self.site_host),
             root = quoted(&format!("/ipfs/{}", self.site_root)),
-            access = access(&self.access_log),
+            access = access(&self.access_log, self.part.env()),
         )
     }
 }
@@ -162,6 +213,8 @@ pub(crate) struct NodePlan<'a> {
     pub(crate) offline: bool,
     /// Where the access log goes.
     pub(crate) access_log: PathBuf,
+    /// The environment that it belongs to.
+    pub(crate) env: &'a str,
 }
 
 impl NodePlan<'_> {
@@ -199,21 +252,22 @@ swarm:
 {access}",
             folder = quoted_path(&self.folder),
             blocks = quoted_path(&self.folder.join("blocks")),
-            access = access(&self.access_log),
+            access = access(&self.access_log, self.env),
         )
     }
 }
 
 /// The section of the access log: the processes of a fleet share a key, so that their records join.
-fn access(log: &Path) -> String {
+fn access(log: &Path, env: &str) -> String {
     let name = log.file_name().unwrap_or_default().to_string_lossy();
     format!(
         "\
 access:
   to: file
   path: {log}
-  # What records call this process.
+  # What records call this process, and its environment.
   name: {name}
+  env: {env}
   # The key of their hashes; it is another one every day, and that of the day before is gone.
   key_file: {key}
 ",
@@ -250,6 +304,7 @@ mod tests {
             site_host: "site.localhost",
             site_root: "bafyroot",
             access_log: "/data/logs/gateway-0.access.log".into(),
+            part: Part::Production("http://127.0.0.1:8081", Path::new("/data/mirror/gateway-0")),
         };
         plan.body()
     }
@@ -261,6 +316,7 @@ mod tests {
             peers,
             offline: true,
             access_log: "/data/logs/node-0.access.log".into(),
+            env: "local",
         };
         plan.body()
     }
@@ -272,6 +328,7 @@ mod tests {
         assert_eq!(file["server"]["listen"], "127.0.0.1:8080");
         assert_eq!(file["upstream"]["nodes"][1]["url"], "http://127.0.0.1:8181");
         assert_eq!(file["hosts"]["table"][1]["root"], "/ipfs/bafyroot");
+        assert_eq!(file["mirror"]["to"], "http://127.0.0.1:8081");
         assert_eq!(file["access"]["name"], "gateway-0");
         assert_eq!(file["access"]["key_file"], "/data/logs/access.key");
         let file: Value = serde_yaml::from_str(&node(&[])).expect("it is YAML");

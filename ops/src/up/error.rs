@@ -21,6 +21,9 @@ pub(crate) enum UpError {
         /// The folder of this program.
         beside: PathBuf,
     },
+    /// There is no other build at a path.
+    #[error("--staging-bin {} is neither a gateway nor a folder with bifrost-gateway in it", .0.display())]
+    NoStaging(PathBuf),
     /// A program that watches the fleet is not there.
     #[error(
         "--observe needs {package}, which is not in PATH: on Debian, `apt-get install {package}`"
@@ -147,7 +150,7 @@ impl UpError {
             | UpError::NoPorts(_)
             | UpError::EditedConfig { .. } => Exit::Machine,
             UpError::Rota(_) => Exit::Input,
-            UpError::UnknownProcess(_) => Exit::Usage,
+            UpError::UnknownProcess(_) | UpError::NoStaging(_) => Exit::Usage,
             UpError::NotReady { .. } | UpError::NotShown { .. } => Exit::NotReady,
             UpError::NoIdentity(_) | UpError::Signals(_) => Exit::Internal,
             UpError::Client(error) => client_exit(error),

@@ -1,7 +1,6 @@
 //! Which processes there are and where they listen, before anything exists.
 //!
-//! All addresses follow from one port, so that a second fleet on a machine needs one flag. Port
-//! 8081 is left free for a staging gateway.
+//! All addresses follow from one port, so that a second fleet on a machine needs one flag.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -35,6 +34,15 @@ pub(crate) struct NodePlace {
     pub(crate) swarm: u16,
 }
 
+/// Where staging listens: a gateway and a node of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StagingPlace {
+    /// The gateway that gets copies.
+    pub(crate) gateway: GatewayPlace,
+    /// Its node.
+    pub(crate) node: NodePlace,
+}
+
 /// Where what watches the fleet listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ObservePlace {
@@ -53,6 +61,8 @@ pub(crate) struct Places {
     pub(crate) gateways: Vec<GatewayPlace>,
     /// The nodes.
     pub(crate) nodes: Vec<NodePlace>,
+    /// Staging.
+    pub(crate) staging: StagingPlace,
     /// What watches them.
     pub(crate) observe: ObservePlace,
 }
@@ -69,9 +79,11 @@ impl Places {
             let port = base + 100 + index;
             NodePlace { http: loopback(port), admin: loopback(port + 1000), swarm: port - 4000 }
         };
+        let staging = GatewayPlace { http: loopback(base + 1), admin: loopback(base + 1001) };
         Self {
             gateways: (0..gateways).map(gateway).collect(),
             nodes: (0..nodes).map(node).collect(),
+            staging: StagingPlace { gateway: staging, node: node(100) },
             observe: ObservePlace {
                 prometheus: loopback(base + 1050),
                 alertmanager: loopback(base + 1051),
@@ -96,11 +108,12 @@ impl Places {
         let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let observe =
             ObservePlace { prometheus: tcp(home)?, alertmanager: tcp(home)?, probe: tcp(home)? };
-        let mut places = Self { gateways: Vec::new(), nodes: Vec::new(), observe };
+        let mut found = Vec::new();
         for _ in 0..gateways {
-            places.gateways.push(GatewayPlace { http: tcp(listen)?, admin: tcp(home)? });
+            found.push(GatewayPlace { http: tcp(listen)?, admin: tcp(home)? });
         }
-        for _ in 0..nodes {
+        let gateway = GatewayPlace { http: tcp(home)?, admin: tcp(home)? };
+        let mut node = || -> io::Result<NodePlace> {
             let (http, admin) = (tcp(home)?, tcp(home)?);
             let mut swarm = tcp(home)?;
             for _ in 0..BOTH_TRIES {
@@ -109,9 +122,11 @@ impl Places {
                 }
                 swarm = tcp(home)?;
             }
-            places.nodes.push(NodePlace { http, admin, swarm: swarm.port() });
-        }
-        Ok(places)
+            Ok(NodePlace { http, admin, swarm: swarm.port() })
+        };
+        let staging = StagingPlace { gateway, node: node()? };
+        let nodes = (0..nodes).map(|_| node()).collect::<io::Result<_>>()?;
+        Ok(Self { gateways: found, nodes, staging, observe })
     }
 }
 
@@ -129,6 +144,8 @@ mod tests {
         assert_eq!(places.gateways[0].http, loopback(8080));
         assert_eq!(places.gateways[0].admin, loopback(9080));
         assert_eq!(places.gateways[1].http, loopback(8082));
+        assert_eq!(places.staging.gateway.http, loopback(8081));
+        assert_eq!(places.staging.gateway.admin, loopback(9081));
         let node = NodePlace { http: loopback(8181), admin: loopback(9181), swarm: 4181 };
         assert_eq!(places.nodes[1], node);
     }
@@ -138,10 +155,11 @@ mod tests {
         for base in [*BASE_PORT_RANGE.start(), BASE_PORT, *BASE_PORT_RANGE.end()] {
             let places = Places::fixed(base, Ipv4Addr::LOCALHOST.into(), MEMBERS_MAX, MEMBERS_MAX);
             let mut ports: Vec<u16> = Vec::new();
-            for place in &places.gateways {
+            let StagingPlace { gateway, node } = places.staging;
+            for place in places.gateways.iter().chain([&gateway]) {
                 ports.extend([place.http.port(), place.admin.port()]);
             }
-            for place in &places.nodes {
+            for place in places.nodes.iter().chain([&node]) {
                 ports.extend([place.http.port(), place.admin.port(), place.swarm]);
             }
             assert!(ports.iter().all(|port| *port >= 1024));

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::client::Endpoint;
-use crate::fleet::{Observers, Process};
+use crate::fleet::{Fleet, Observers, Process, Staging};
 use crate::rota::{self, Rota};
 use crate::up::child::Spec;
 use crate::up::hurry::hurried;
@@ -137,7 +137,7 @@ impl Observe {
     ///
     /// # Errors
     /// [`UpError::Folder`].
-    pub(crate) fn write(&self, fleet: &[(&str, &[Process])]) -> Result<(), UpError> {
+    pub(crate) fn write(&self, fleet: &Fleet) -> Result<(), UpError> {
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |source: io::Error| UpError::Folder { path, source }
@@ -264,18 +264,22 @@ scrape_configs:
 }
 
 /// The processes as Prometheus finds them: `job` is their kind, `instance` their name.
-fn targets(fleet: &[(&str, &[Process])], probe: SocketAddr) -> String {
-    let target = |job: &str, name: &str, address: &str| {
-        let labels = json!({"job": job, "instance": name, "env": "local"});
+fn targets(fleet: &Fleet, probe: SocketAddr) -> String {
+    let target = |job: &str, env: &str, name: &str, address: &str| {
+        let labels = json!({"job": job, "instance": name, "env": env});
         json!({"targets": [address], "labels": labels})
     };
-    let groups = fleet.iter().flat_map(|(job, processes)| {
-        processes.iter().map(move |process| {
-            target(job, &process.name, process.admin.trim_start_matches("http://"))
-        })
-    });
-    let probe = target("probe", "probe", &probe.to_string());
-    let groups: Vec<_> = groups.chain([probe]).collect();
+    let process = |job: &'static str, env: &'static str| {
+        move |process: &Process| {
+            target(job, env, &process.name, process.admin.trim_start_matches("http://"))
+        }
+    };
+    let mut groups: Vec<_> = fleet.gateways.iter().map(process("gateway", "local")).collect();
+    groups.extend(fleet.nodes.iter().map(process("node", "local")));
+    if let Some(Staging { gateway, node, .. }) = &fleet.staging {
+        groups.extend([process("gateway", "staging")(gateway), process("node", "staging")(node)]);
+    }
+    groups.push(target("probe", "local", "probe", &probe.to_string()));
     serde_json::to_string_pretty(&groups).expect("texts are JSON")
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::fleet::{Fleet, Process};
+use crate::fleet::{Fleet, Process, Staging};
 use crate::output::{Format, Style, Table};
 use crate::up::child::Event;
 
@@ -36,13 +36,20 @@ fn text(fleet: &Fleet, program: &Path, style: Style) -> String {
     for Process { name, admin, metrics, .. } in &fleet.gateways {
         inside.row([name, "", admin, metrics]);
     }
+    if let Some(Staging { gateway, node, .. }) = &fleet.staging {
+        inside.row([&node.name, &node.url, &node.admin, &node.metrics]);
+        inside.row([&gateway.name, &gateway.url, &gateway.admin, &gateway.metrics]);
+    }
     if let Some(observe) = &fleet.observe {
         inside.row(["prometheus", &observe.prometheus, "", ""]);
         inside.row(["alertmanager", &observe.alertmanager, "", ""]);
         inside.row(["probe", &format!("{}/results", observe.probe), "", ""]);
     }
     let mut files = Table::default();
-    for Process { name, config, log, .. } in fleet.gateways.iter().chain(&fleet.nodes) {
+    let staging = fleet.staging.iter().flat_map(|staging| [&staging.gateway, &staging.node]);
+    for Process { name, config, log, .. } in
+        fleet.gateways.iter().chain(&fleet.nodes).chain(staging)
+    {
         files.row([name, &config.display().to_string(), &log.display().to_string()]);
     }
     let add = format!("{} add --data {} PATH", program.display(), fleet.data.display());
@@ -95,6 +102,7 @@ mod tests {
             gateways: vec![process("gateway-0", 8080)],
             nodes: vec![process("node-0", 8180), process("node-1", 8181)],
             site: Site { url: "http://site.localhost:8080/".into(), root: "bafyroot".into() },
+            staging: None,
             observe: None,
         }
     }
