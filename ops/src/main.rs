@@ -12,6 +12,7 @@ mod inventory;
 mod ipns;
 mod locate;
 mod logs;
+mod mirror;
 mod output;
 #[cfg(test)]
 mod played;
@@ -22,6 +23,7 @@ mod rota;
 mod runbook;
 mod site;
 mod slo;
+mod statistics;
 mod up;
 mod web;
 mod whole;
@@ -68,6 +70,8 @@ enum Command {
     Runbook(runbook::RunbookArgs),
     /// Read access logs: follow, question, rank, explain, check, let grow old and serve them.
     Logs(logs::LogsArgs),
+    /// Judge a release by mirrored traffic, and say how often that is wrong.
+    Mirror(mirror::MirrorArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -121,6 +125,10 @@ async fn run(command: Command) -> ExitCode {
         Command::Rota(args) => rota::run(&args).into(),
         Command::Runbook(args) => runbook::run(args, &tasks).await.into(),
         Command::Logs(args) => match logs::run(args, &tasks).await {
+            Ok(code) => code,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Mirror(args) => match mirror::run(&args) {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },

@@ -284,7 +284,7 @@ impl Reading<'_> {
     }
 }
 
-/// Reads a folder: every `*.yaml` and `*.yml` but `alerts.yaml`, in the order of names.
+/// Reads a folder: every `*.yaml` and `*.yml` but what has a form of its own, in the order of names.
 ///
 /// # Errors
 /// When the folder or a file of it cannot be read.
@@ -293,7 +293,10 @@ pub(crate) fn folder(folder: &Path) -> std::io::Result<(Vec<Service>, Vec<Findin
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
-        if yaml && path.is_file() && path.file_stem().is_none_or(|name| name != "alerts") {
+        if yaml
+            && path.is_file()
+            && path.file_stem().is_none_or(|name| name != "alerts" && name != "mirror-verdict")
+        {
             paths.push(path);
         }
     }

@@ -1,0 +1,351 @@
+//! Judges what pairs add up to against thresholds, criterion by criterion.
+//!
+//! Every figure comes with the bounds that decided, each of which holds however often one looks; a
+//! rejection needs one criterion that fails, a promotion all that are required.
+
+use serde::Serialize;
+
+use super::observed::{Body, Compared};
+use super::resources::Measured;
+use super::tally::Tally;
+use super::thresholds::{Bounds, Stratum, Thresholds};
+use super::words::{percent, permille, time};
+use crate::statistics::paired::{Paired, Shift, Sureness};
+use crate::statistics::{binomial, number, sequential};
+
+/// What it comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    /// As good as production, as far as thresholds ask.
+    Promote,
+    /// Worse.
+    Reject,
+    /// Enough pairs, and something is open.
+    Hold,
+    /// Too few pairs.
+    Insufficient,
+}
+
+impl Verdict {
+    /// In one word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Verdict::Promote => "promote",
+            Verdict::Reject => "reject",
+            Verdict::Hold => "hold",
+            Verdict::Insufficient => "insufficient",
+        }
+    }
+}
+
+/// How a criterion stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    /// Surely better than its margin.
+    Pass,
+    /// Surely worse than is tolerated.
+    Fail,
+    /// Neither is sure.
+    Open,
+    /// There are too few pairs to say.
+    TooFew,
+    /// Nothing was measured.
+    NotMeasured,
+}
+
+impl Standing {
+    /// In a word or two.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Standing::Pass => "pass",
+            Standing::Fail => "fail",
+            Standing::Open => "open",
+            Standing::TooFew => "too few",
+            Standing::NotMeasured => "not measured",
+        }
+    }
+
+    /// How bounds of a figure stand to what is tolerated and to the margin.
+    pub(super) fn of(lower: f64, upper: f64, bounds: Bounds) -> Self {
+        if lower > bounds.tolerate {
+            Standing::Fail
+        } else if upper < bounds.margin {
+            Standing::Pass
+        } else {
+            Standing::Open
+        }
+    }
+}
+
+/// One thing that is asked of a release. Figures are shares: 0.05 is 5 % slower, or more often.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Criterion {
+    /// What it is about.
+    pub(crate) name: String,
+    /// How it stands.
+    pub(crate) standing: Standing,
+    /// Whether nothing is promoted before it passes.
+    pub(crate) required: bool,
+    /// How many pairs it rests on; profiles, for resources.
+    pub(crate) pairs: u64,
+    /// What was measured.
+    pub(crate) estimate: Option<f64>,
+    /// Its bounds.
+    pub(crate) lower: Option<f64>,
+    /// See `lower`.
+    pub(crate) upper: Option<f64>,
+    /// Fails when the lower bound is above this.
+    pub(crate) tolerate: Option<f64>,
+    /// Passes when the upper bound is below this.
+    pub(crate) margin: Option<f64>,
+    /// The same as a sentence.
+    pub(crate) text: String,
+}
+
+/// Every criterion, and what they come to.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Judgement {
+    /// What they come to.
+    pub(crate) verdict: Verdict,
+    /// Why, in sentences.
+    pub(crate) because: Vec<String>,
+    /// Pairs in all.
+    pub(crate) pairs: u64,
+    /// Pairs whose answers came from different caches.
+    pub(crate) apart: u64,
+    /// Milliseconds from the first pair to the last.
+    pub(crate) span_ms: u64,
+    /// The criteria.
+    pub(crate) criteria: Vec<Criterion>,
+}
+
+/// Judges.
+pub(crate) fn judge(
+    tally: &mut Tally,
+    thresholds: &Thresholds,
+    measured: Option<&Measured>,
+) -> Judgement {
+    let mut criteria = vec![mismatches(tally, thresholds), outcomes(tally, thresholds)];
+    for (place, stratum) in thresholds.latency.strata.iter().enumerate() {
+        let times = &mut tally.strata[place];
+        latency(&mut criteria, &mut times.first, thresholds, stratum, "first byte");
+        if stratum.body == Body::Large {
+            latency(&mut criteria, &mut times.total, thresholds, stratum, "last byte");
+        }
+    }
+    criteria.extend(super::resources::criteria(thresholds, measured));
+    let span_ms = tally.span_ms.map_or(0, |(from, to)| to.saturating_sub(from));
+    let (verdict, because) = conclude(&criteria, tally.pairs, span_ms, thresholds);
+    Judgement { verdict, because, pairs: tally.pairs, apart: tally.apart, span_ms, criteria }
+}
+
+fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
+    let count = |compared| {
+        let classes = thresholds.mismatches.classes.iter();
+        classes.map(|class| tally.count(*class, compared)).sum::<u64>()
+    };
+    let different = count(Compared::Different);
+    let pairs = count(Compared::Same) + different;
+    let (alpha, limit) = (thresholds.chances.promote, thresholds.mismatches.rarer_than);
+    let fixed = if pairs == 0 { 1.0 } else { binomial::upper(different, pairs, alpha) };
+    // While there is none, the bound of a fixed number of pairs holds at every look.
+    let always =
+        if different == 0 { fixed } else { sequential::share_upper(different, pairs, alpha) };
+    let (standing, text) = match (different, pairs) {
+        (0, 0) => (Standing::TooFew, "no pair could be compared".to_owned()),
+        (0, _) => {
+            let needed = binomial::samples_for(limit, alpha);
+            let standing = if always <= limit { Standing::Pass } else { Standing::Open };
+            let more = match standing {
+                Standing::Open => {
+                    format!("; {needed} pairs without one exclude {}", permille(limit))
+                }
+                Standing::Pass | Standing::Fail | Standing::TooFew | Standing::NotMeasured => {
+                    String::new()
+                }
+            };
+            let text = format!("none in {pairs} pairs, so fewer than {}{more}", permille(always));
+            (standing, text)
+        }
+        (1.., _) => {
+            let text = format!(
+                "{different} of {pairs} answers are not what production gave: {} (at most {}; at any \
+                 look {})",
+                permille(number(different) / number(pairs)),
+                permille(fixed),
+                permille(always)
+            );
+            (Standing::Fail, text)
+        }
+    };
+    Criterion {
+        name: "mismatches".to_owned(),
+        standing,
+        required: true,
+        pairs,
+        estimate: (pairs > 0).then(|| number(different) / number(pairs)),
+        lower: Some(0.0),
+        upper: Some(always),
+        tolerate: Some(0.0),
+        margin: Some(limit),
+        text,
+    }
+}
+
+fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
+    let (n, b, c) = (tally.pairs, tally.worse, tally.better);
+    let chances = thresholds.chances;
+    let bounds = thresholds.outcomes;
+    let estimate = if n == 0 { 0.0 } else { (number(b) - number(c)) / number(n) };
+    let lower = sequential::difference_lower(n, b, c, chances.reject.outcomes);
+    let upper = sequential::difference_upper(n, b, c, chances.promote);
+    let wealth = sequential::ln_more_often(b, c);
+    let is_sure = wealth + chances.reject.outcomes.ln() >= 0.0;
+    let standing = if is_sure && estimate >= bounds.tolerate {
+        Standing::Fail
+    } else if upper < bounds.margin {
+        Standing::Pass
+    } else {
+        Standing::Open
+    };
+    let text = format!(
+        "only staging failed {b} times, only production {c} times, of {n}: {} more, between {} and {}; \
+         the odds that staging fails more often are {} to 1, where {} and {} more reject; below {} passes",
+        permille(estimate),
+        permille(lower),
+        permille(upper),
+        odds(wealth),
+        odds(-chances.reject.outcomes.ln()),
+        permille(bounds.tolerate),
+        permille(bounds.margin)
+    );
+    Criterion {
+        name: "outcomes".to_owned(),
+        standing,
+        required: true,
+        pairs: n,
+        estimate: Some(estimate),
+        lower: Some(lower),
+        upper: Some(upper),
+        tolerate: Some(bounds.tolerate),
+        margin: Some(bounds.margin),
+        text,
+    }
+}
+
+fn odds(ln: f64) -> String {
+    let odds = ln.exp();
+    match () {
+        () if odds > 1e6 => "over a million".to_owned(),
+        () if odds >= 10.0 => format!("{odds:.0}"),
+        () => format!("{odds:.2}"),
+    }
+}
+
+fn latency(
+    criteria: &mut Vec<Criterion>,
+    times: &mut Paired,
+    thresholds: &Thresholds,
+    stratum: &Stratum,
+    what: &str,
+) {
+    let latency = &thresholds.latency;
+    let pairs = times.len() as u64;
+    for (place, quantile) in latency.quantiles.iter().enumerate() {
+        let beyond = number(pairs) * quantile.min(1.0 - quantile);
+        let is_enough =
+            pairs >= thresholds.pairs.stratum && beyond + 1e-6 >= number(thresholds.pairs.beyond);
+        let sureness = Sureness {
+            lower: thresholds.chance(stratum, place),
+            upper: thresholds.chances.promote,
+            tuned_for: thresholds.chances.tuned_for,
+        };
+        let shift = is_enough.then(|| times.shift(*quantile, sureness)).flatten();
+        let bounds = shift.map(|shift| Bounds {
+            tolerate: latency.tolerate + latency.tolerate_us / shift.base,
+            margin: stratum.margins[place] + latency.margin_us / shift.base,
+        });
+        let ends = shift.map(|shift| (shift.lower.exp_m1(), shift.upper.exp_m1()));
+        let standing =
+            ends.zip(bounds).map(|((low, high), bounds)| Standing::of(low, high, bounds));
+        criteria.push(Criterion {
+            name: format!("p{} of {what}: {}", quantile * 100.0, stratum.name()),
+            standing: standing.unwrap_or(Standing::TooFew),
+            required: stratum.required,
+            pairs,
+            estimate: shift.map(|shift| shift.estimate.exp_m1()),
+            lower: ends.map(|ends| ends.0),
+            upper: ends.map(|ends| ends.1),
+            tolerate: bounds.map(|bounds| bounds.tolerate),
+            margin: bounds.map(|bounds| bounds.margin),
+            text: slower(shift.zip(bounds), pairs, thresholds, *quantile),
+        });
+    }
+}
+
+/// How much slower staging is, in a sentence.
+fn slower(
+    found: Option<(Shift, Bounds)>,
+    pairs: u64,
+    thresholds: &Thresholds,
+    quantile: f64,
+) -> String {
+    let Some((shift, bounds)) = found else {
+        let beyond = number(thresholds.pairs.beyond) / quantile.min(1.0 - quantile);
+        let needed = number(thresholds.pairs.stratum).max(beyond.round());
+        return format!("{pairs} pairs, and it takes {needed}");
+    };
+    format!(
+        "{} in production, {} in staging: {}, between {} and {}; tolerated {}, below {} passes",
+        time(shift.base),
+        time(shift.base * shift.estimate.exp()),
+        percent(shift.estimate.exp_m1()),
+        percent(shift.lower.exp_m1()),
+        percent(shift.upper.exp_m1()),
+        percent(bounds.tolerate),
+        percent(bounds.margin)
+    )
+}
+
+/// What criteria come to, and why.
+fn conclude(
+    criteria: &[Criterion],
+    pairs: u64,
+    span_ms: u64,
+    thresholds: &Thresholds,
+) -> (Verdict, Vec<String>) {
+    let with = |standings: &[Standing], required: bool| -> Vec<String> {
+        let chosen = criteria.iter().filter(|one| standings.contains(&one.standing));
+        let chosen = chosen.filter(|one| one.required || !required);
+        chosen.map(|one| format!("{}: {}", one.name, one.text)).collect()
+    };
+    let failed = with(&[Standing::Fail], false);
+    if !failed.is_empty() {
+        return (Verdict::Reject, failed);
+    }
+    let mut few = Vec::new();
+    if pairs < thresholds.pairs.all {
+        few.push(format!("{pairs} pairs, and it takes {}", thresholds.pairs.all));
+    }
+    let span = std::time::Duration::from_millis(span_ms);
+    if span < thresholds.pairs.span {
+        let span = std::time::Duration::from_secs(span.as_secs());
+        let (span, needed) = (humantime::format_duration(span), thresholds.pairs.span);
+        let needed = humantime::format_duration(needed);
+        few.push(format!("pairs are of {span}, and it takes {needed}"));
+    }
+    few.extend(with(&[Standing::TooFew], true));
+    if !few.is_empty() {
+        return (Verdict::Insufficient, few);
+    }
+    let open = with(&[Standing::Open, Standing::NotMeasured], true);
+    if !open.is_empty() {
+        return (Verdict::Hold, open);
+    }
+    (Verdict::Promote, vec!["every criterion that is required passes, and none fails".to_owned()])
+}
+
+#[cfg(test)]
+mod tests;

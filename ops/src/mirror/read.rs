@@ -1,0 +1,200 @@
+//! Reads pairs: files in any order and of any gateway, each pair once, in the order of time.
+//!
+//! A line that is no pair is told with its file and number, and the rest is read all the same. Memory is
+//! bounded by the number of pairs: more are refused, since no sample of them would bear the claims made.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use telemetry::pairs::Pair;
+
+use super::observed::{Dictionary, NO_BUILD, Observed, hashed};
+use super::{MirrorError, at};
+
+/// Longest line that is read: pairs are a fifth of that at most.
+const LINE_BYTES_MAX: u64 = 16 * 1024;
+/// Most lines that are told of as no pairs.
+const TOLD_MAX: usize = 8;
+/// Most builds that are told apart.
+const BUILDS_MAX: usize = 1_000;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs {
+    /// The pairs, in the order of time.
+    pub(crate) pairs: Vec<Observed>,
+    /// The words of their differences, forms and failures.
+    pub(crate) words: Dictionary,
+    /// Staging's builds, by the place that pairs name.
+    pub(crate) builds: Vec<String>,
+    /// Pairs by production's build.
+    pub(crate) production: BTreeMap<String, u64>,
+    /// The gateways that wrote them.
+    pub(crate) gateways: BTreeSet<String>,
+    /// Where files of pairs lie.
+    pub(crate) folders: BTreeSet<PathBuf>,
+    /// Pairs that were there already.
+    pub(crate) duplicates: u64,
+    /// Lines that are no pairs.
+    pub(crate) bad: u64,
+    /// The first of them, in words.
+    pub(crate) told: Vec<String>,
+}
+
+/// Files of a kind in a folder: `kind.ndjson`, and those that it was rotated to.
+///
+/// # Errors
+/// `File` when the folder cannot be read.
+pub(crate) fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, MirrorError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let rest = name.strip_prefix(kind).and_then(|rest| rest.strip_suffix(".ndjson"));
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Reads the pairs of folders and files, `most` of them at most.
+///
+/// # Errors
+/// `Nothing` when there are none, `TooMany` when there are more than `most`, `File` when one cannot be
+/// read.
+pub(crate) fn read(paths: &[PathBuf], most: usize) -> Result<Pairs, MirrorError> {
+    let mut all = Pairs::default();
+    let mut seen = HashSet::new();
+    for path in paths {
+        let list = match path.is_dir() {
+            true => files(path, "pairs")?,
+            false if path.is_file() => vec![path.clone()],
+            false => return Err(MirrorError::Nothing(path.clone())),
+        };
+        for file in list {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            all.folders.insert(folder.unwrap_or(Path::new(".")).to_path_buf());
+            all.read_file(&file, &mut seen, most)?;
+        }
+    }
+    if all.pairs.is_empty() && all.bad == 0 {
+        return Err(MirrorError::Nothing(paths.first().cloned().unwrap_or_default()));
+    }
+    all.pairs.sort_by_key(|pair| pair.at_ms);
+    all.attribute();
+    Ok(all)
+}
+
+/// Each line of a file, without its end, and whether it has one; a line too long as far as it is read.
+///
+/// # Errors
+/// `File` when it cannot be read.
+pub(crate) fn lines(
+    path: &Path,
+    longest: u64,
+    mut each: impl FnMut(usize, &[u8], bool) -> Result<(), MirrorError>,
+) -> Result<(), MirrorError> {
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(at(path))?);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let limit = longest + 1;
+        if (&mut file).take(limit).read_until(b'\n', &mut line).map_err(at(path))? == 0 {
+            return Ok(());
+        }
+        let is_whole = line.last() == Some(&b'\n');
+        if is_whole {
+            line.pop();
+        } else if line.len() as u64 == limit {
+            file.skip_until(b'\n').map_err(at(path))?;
+        }
+        let has_end = is_whole || line.len() as u64 == limit;
+        each(number, &line, has_end)?;
+    }
+    Ok(())
+}
+
+impl Pairs {
+    fn read_file(
+        &mut self,
+        path: &Path,
+        seen: &mut HashSet<u64>,
+        most: usize,
+    ) -> Result<(), MirrorError> {
+        lines(path, LINE_BYTES_MAX, |number, line, has_end| {
+            let read = Pair::parse(line).and_then(|pair| {
+                let observed = Observed::of(&pair, &mut self.words)?;
+                Ok((pair, observed))
+            });
+            match read {
+                Ok((pair, observed)) => {
+                    self.take(&pair, observed, seen);
+                    if self.pairs.len() > most {
+                        return Err(MirrorError::TooMany(most));
+                    }
+                }
+                // What is being written has no line end yet.
+                Err(_) if line.is_empty() || !has_end => {}
+                Err(problem) => {
+                    self.bad += 1;
+                    if self.told.len() < TOLD_MAX {
+                        let path = path.display();
+                        self.told.push(format!("{path}:{number}: no pair, and skipped: {problem}"));
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn take(&mut self, pair: &Pair, mut observed: Observed, seen: &mut HashSet<u64>) {
+        if !seen.insert(hashed((&pair.gateway, pair.at_ms, &pair.key, &pair.lane))) {
+            self.duplicates += 1;
+            return;
+        }
+        if self.gateways.len() < BUILDS_MAX {
+            self.gateways.insert(pair.gateway.clone());
+        }
+        let build = pair.production.build.as_deref().unwrap_or("unnamed");
+        if self.production.len() < BUILDS_MAX || self.production.contains_key(build) {
+            *self.production.entry(build.to_owned()).or_default() += 1;
+        }
+        if let (Some(staging), "staging") = (&pair.staging, &pair.lane[..]) {
+            observed.build = self.build(staging.build.as_deref().unwrap_or("unnamed"));
+        }
+        self.pairs.push(observed);
+    }
+
+    fn build(&mut self, name: &str) -> u16 {
+        let known = self.builds.iter().position(|known| known == name);
+        let place = known.unwrap_or_else(|| {
+            if self.builds.len() < BUILDS_MAX {
+                self.builds.push(name.to_owned());
+            }
+            self.builds.len() - 1
+        });
+        u16::try_from(place).expect("builds are bounded")
+    }
+
+    /// A pair without staging's answer is of the build that answered last before it, or else of the first:
+    /// what cannot answer cannot say what it is. Pairs of production with itself are of the time's build
+    /// likewise.
+    fn attribute(&mut self) {
+        let named = |pair: &&Observed| pair.build != NO_BUILD;
+        let mut last = self.pairs.iter().find(named).map_or(NO_BUILD, |pair| pair.build);
+        for pair in &mut self.pairs {
+            if pair.build == NO_BUILD {
+                pair.build = last;
+            }
+            last = pair.build;
+        }
+        if self.builds.is_empty() {
+            self.builds.push("unnamed".to_owned());
+            self.pairs.iter_mut().for_each(|pair| pair.build = 0);
+        }
+    }
+}
