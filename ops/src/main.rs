@@ -128,7 +128,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
-        Command::Mirror(args) => match mirror::run(&args) {
+        Command::Mirror(args) => match mirror::run(&args, &tasks).await {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },

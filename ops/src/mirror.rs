@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
+use telemetry::Tasks;
 
 use crate::output::{self, Exit, Format, Style};
 
@@ -17,6 +18,7 @@ mod observed;
 mod page;
 mod read;
 mod records;
+mod replay;
 mod report;
 mod resources;
 mod simulate;
@@ -44,6 +46,7 @@ const EXIT_CODES: &str = "Exit codes:
   bifrost mirror verdict                         may this release serve? The exit code says it too
   bifrost mirror verdict --page verdict.html --format json
   bifrost mirror verdict --pairs /var/lib/bifrost/mirror --staging-build 0.2.0+4f0c2a9
+  bifrost mirror replay --to http://127.0.0.1:8081 --against http://127.0.0.1:8080
   bifrost mirror simulate                        how often the verdict is wrong
   bifrost mirror simulate --scenario slower=0.03,errors=0.0005 --pairs 600000 --runs 50")]
 pub(crate) struct MirrorArgs {
@@ -64,6 +67,8 @@ enum Command {
     /// Promote, hold or reject the release that staging runs.
     #[command(after_help = EXIT_CODES)]
     Verdict(ReportArgs),
+    /// Ask recorded requests again, of any gateway, and compare its answers.
+    Replay(replay::ReplayArgs),
     /// Count how often the verdict is wrong, on made-up releases with and without faults.
     Simulate(simulate::SimulateArgs),
 }
@@ -118,9 +123,27 @@ pub(crate) enum MirrorError {
         .0.display()
     )]
     Nothing(PathBuf),
+    /// There are no keys.
+    #[error(
+        "no requests that can be asked again in {} ({without_path} have no path in clear text): let \
+         gateways mirror with `mirror.keys`, or name files with --keys",
+        .path.display()
+    )]
+    NoKeys {
+        /// Where they were looked for.
+        path: PathBuf,
+        /// Records whose paths are hashed.
+        without_path: u64,
+    },
+    /// A gateway's URL is none.
+    #[error("{0}")]
+    Url(String),
     /// There is more than memory is set aside for.
     #[error("more than {0} pairs: name fewer files with --pairs, or raise --most")]
     TooMany(usize),
+    /// There are more keys than memory is set aside for.
+    #[error("more than {0} requests to be asked again: name fewer files with --keys")]
+    TooManyKeys(usize),
     /// No pair is of the build.
     #[error("no pair is of a staging build {build:?}: there are {known}")]
     Build {
@@ -143,11 +166,13 @@ impl MirrorError {
     /// The exit code that tells it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            MirrorError::Build { .. } => Exit::Usage,
+            MirrorError::Build { .. } | MirrorError::Url(_) => Exit::Usage,
             MirrorError::Thresholds { .. }
             | MirrorError::Resources { .. }
             | MirrorError::Nothing(_)
+            | MirrorError::NoKeys { .. }
             | MirrorError::TooMany(_)
+            | MirrorError::TooManyKeys(_)
             | MirrorError::File { .. } => Exit::Input,
         }
     }
@@ -173,7 +198,7 @@ impl From<Verdict> for ExitCode {
 ///
 /// # Errors
 /// As the variants of [`MirrorError`] say.
-pub(crate) fn run(args: &MirrorArgs) -> Result<ExitCode, MirrorError> {
+pub(crate) async fn run(args: &MirrorArgs, tasks: &Tasks) -> Result<ExitCode, MirrorError> {
     let thresholds = Thresholds::load(args.thresholds.as_deref())?;
     match &args.command {
         Command::Report(what) => {
@@ -188,6 +213,7 @@ pub(crate) fn run(args: &MirrorArgs) -> Result<ExitCode, MirrorError> {
             written(what, &report)?;
             Ok(report.verdict.into())
         }
+        Command::Replay(what) => replay::run(what, args.format, tasks).await,
         Command::Simulate(what) => {
             simulated(what, &thresholds, args.format);
             Ok(ExitCode::SUCCESS)

@@ -61,6 +61,22 @@ pub(crate) fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, MirrorErr
     Ok(found)
 }
 
+/// A folder and those in it: each gateway of a machine has one of its own.
+///
+/// # Errors
+/// `File` when it cannot be read.
+pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, MirrorError> {
+    let mut found = vec![folder.to_path_buf()];
+    for entry in std::fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        if path.is_dir() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Reads the pairs of folders and files, `most` of them at most.
 ///
 /// # Errors
@@ -70,11 +86,16 @@ pub(crate) fn read(paths: &[PathBuf], most: usize) -> Result<Pairs, MirrorError>
     let mut all = Pairs::default();
     let mut seen = HashSet::new();
     for path in paths {
-        let list = match path.is_dir() {
-            true => files(path, "pairs")?,
-            false if path.is_file() => vec![path.clone()],
+        let mut list = Vec::new();
+        match path.is_dir() {
+            true => {
+                for folder in folders(path)? {
+                    list.extend(files(&folder, "pairs")?);
+                }
+            }
+            false if path.is_file() => list.push(path.clone()),
             false => return Err(MirrorError::Nothing(path.clone())),
-        };
+        }
         for file in list {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             all.folders.insert(folder.unwrap_or(Path::new(".")).to_path_buf());

@@ -127,14 +127,6 @@ impl Part<'_> {
         }
     }
 
-    /// The addresses whose copies are counted as mirrored.
-    fn mirrors(self) -> &'static str {
-        match self {
-            Part::None | Part::Production(..) => "[]",
-            Part::Staging => "[127.0.0.0/8, \"::1/128\"]",
-        }
-    }
-
     fn section(self) -> String {
         match self {
             Part::None | Part::Staging => String::new(),
@@ -177,7 +169,7 @@ hosts:
   # Whose requests with `Bifrost-Traffic: probe` are counted apart.
   probes: [127.0.0.0/8, \"::1/128\"]
   # Whose requests with `Bifrost-Mirror` are copies of what was asked elsewhere.
-  mirrors: {mirrors}
+  mirrors: [127.0.0.0/8, \"::1/128\"]
   # What each host is: path, subdomain, trustless, dnslink, site or pages.
   table:
     # Content has an origin of its own: {{cid}}.ipfs.localhost.
@@ -191,7 +183,6 @@ upstream:
   # The nodes that blocks come from; every byte of them is verified.
   nodes:
 {nodes}{mirror}{access}",
-            mirrors = self.part.mirrors(),
             mirror = self.part.section(),
             host = quoted(self.site_host),
             root = quoted(&format!("/ipfs/{}", self.site_root)),
