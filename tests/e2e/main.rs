@@ -10,6 +10,7 @@ mod drain;
 mod helia_bitswap;
 mod ipns;
 mod kill_node;
+mod mirror;
 mod observe;
 mod pages;
 mod up;

@@ -45,7 +45,7 @@ async function look (page, { name, url, headers = {} }, scheme, width) {
   page.off('console', note)
   page.off('pageerror', fail)
   return {
-    name, scheme, width, status: answer.status(), title: await page.title(),
+    name, scheme, width, status: answer ? answer.status() : 200, title: await page.title(),
     violations, console: complaints, scripts, overflow: Math.max(0, overflow), headings
   }
 }

@@ -118,7 +118,7 @@ fn table<const N: usize>(
     let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
     write!(
         out,
-        "<table>\n<caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        "<table tabindex=\"0\">\n<caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
     )
     .expect(TAKES);
     for row in rows {

@@ -277,7 +277,9 @@ fn targets(fleet: &Fleet, probe: SocketAddr) -> String {
     let mut groups: Vec<_> = fleet.gateways.iter().map(process("gateway", "local")).collect();
     groups.extend(fleet.nodes.iter().map(process("node", "local")));
     if let Some(Staging { gateway, node, .. }) = &fleet.staging {
-        groups.extend([process("gateway", "staging")(gateway), process("node", "staging")(node)]);
+        // Rules are of production: what staging does wakes nobody, and hides no outage.
+        groups.push(process("staging-gateway", "staging")(gateway));
+        groups.push(process("staging-node", "staging")(node));
     }
     groups.push(target("probe", "local", "probe", &probe.to_string()));
     serde_json::to_string_pretty(&groups).expect("texts are JSON")
