@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::MirrorError;
-use super::judge::{self, Criterion, Judgement, Verdict};
+use super::judge::{self, Criterion, Judgement, Standing, Verdict};
 use super::observed::{Class, Compared, Lane};
 use super::read::Pairs;
 use super::records::{Record, Records};
@@ -300,13 +300,23 @@ fn with_again(
     }
 }
 
+/// The criteria; those that nothing depends on and that cannot be judged yet, as a number.
 fn criteria_text(judgement: &Judgement, style: Style) -> String {
     let mut table = Table::default();
+    let mut few = 0;
     for Criterion { name, standing, required, text, .. } in &judgement.criteria {
+        if *standing == Standing::TooFew && !required {
+            few += 1;
+            continue;
+        }
         let required = if *required { "" } else { " (not required)" };
         table.row([standing.word(), &format!("{name}{required}"), text]);
     }
-    table.render("  ", style)
+    let mut out = table.render("  ", style);
+    if few > 0 {
+        writeln!(out, "  {few} more, not required, have too few pairs").expect(TAKES);
+    }
+    out
 }
 
 fn ranked(list: &BTreeMap<String, u64>, style: Style) -> String {
