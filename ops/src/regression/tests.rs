@@ -13,11 +13,11 @@ fn normal(random: &mut SmallRng) -> f64 {
     (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
-/// So many profiles, each of a process on a day: 3000 samples, functions that vary by 3 % and load by 4 %.
+/// So many profiles, each of a process on a day: 3000 samples, functions that vary by 3 % and load by 10 %.
 fn side(random: &mut SmallRng, profiles: usize, grown: f64) -> Vec<Observed> {
     (0..profiles)
         .map(|profile| {
-            let load = 0.04 * normal(random);
+            let load = 0.1 * normal(random);
             let mut functions = HashMap::new();
             for function in 0..FUNCTIONS {
                 let share = if function == 0 { 0.5 * grown } else { 0.5 / (FUNCTIONS - 1) as f64 };
