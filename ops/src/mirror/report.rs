@@ -109,7 +109,10 @@ impl Report {
         }
         let compared = counts(&lanes);
         let [staging, again] = &mut lanes;
-        let again = (again.pairs > 0).then(|| judge::judge(again, thresholds, None));
+        let mut again = (again.pairs > 0).then(|| judge::judge(again, thresholds, None));
+        if let Some(again) = &mut again {
+            again.criteria.retain(|one| one.standing != Standing::NotMeasured);
+        }
         let span_ms = staging.span_ms.unwrap_or_default();
         let staging = judge::judge(staging, thresholds, measured);
         let (verdict, because) = with_again(&staging, again.as_ref(), thresholds);
@@ -199,8 +202,12 @@ impl Report {
                 write!(out, "\n{title}\n{}", ranked(list, style)).expect(TAKES);
             }
         }
-        writeln!(out, "\ntimes; {} pairs of different caches are left out", self.staging.apart)
-            .expect(TAKES);
+        writeln!(
+            out,
+            "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known",
+            self.staging.apart
+        )
+        .expect(TAKES);
         out.push_str(&criteria_text(&self.staging, style));
         if self.records > 0 {
             writeln!(out, "\n{} records of mismatches, the latest first", self.records)
