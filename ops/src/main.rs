@@ -19,6 +19,8 @@ mod played;
 mod probe;
 mod prometheus;
 mod promql;
+#[expect(dead_code, reason = "it moves to the room of profiles, which asks it")]
+mod regression;
 mod rota;
 mod runbook;
 mod site;

@@ -212,12 +212,12 @@ fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
     };
     let text = format!(
         "only staging failed {b} times, only production {c} times, of {n}: {} more, between {} and {}; \
-         the odds that staging fails more often are {} to 1, where {} and {} more reject; below {} passes",
+         bets that staging fails more often have grown {}, where {} and {} more reject; below {} passes",
         permille(estimate),
         permille(lower),
         permille(upper),
-        odds(wealth),
-        odds(-chances.reject.outcomes.ln()),
+        fold(wealth),
+        fold(-chances.reject.outcomes.ln()),
         permille(bounds.tolerate),
         permille(bounds.margin)
     );
@@ -235,13 +235,13 @@ fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
     }
 }
 
-fn odds(ln: f64) -> String {
-    let odds = ln.exp();
-    match () {
-        () if odds > 1e6 => "over a million".to_owned(),
-        () if odds >= 10.0 => format!("{odds:.0}"),
-        () => format!("{odds:.2}"),
+/// How many times a logarithm stands for.
+fn fold(ln: f64) -> String {
+    if ln > 1e6_f64.ln() {
+        return "over a millionfold".to_owned();
     }
+    let times = ln.exp();
+    if times >= 10.0 { format!("{times:.0}-fold") } else { format!("{times:.2}-fold") }
 }
 
 fn latency(

@@ -201,6 +201,8 @@ pub(crate) struct Words {
 
 /// As many as a set of bits holds.
 const WORDS_MAX: u8 = 32;
+/// Most characters of a word that are shown.
+const WORD_MAX: usize = 80;
 
 impl Words {
     /// The place of a word.
@@ -211,7 +213,8 @@ impl Words {
         let place = u8::try_from(self.list.len()).unwrap_or(WORDS_MAX).min(WORDS_MAX - 1);
         if place < WORDS_MAX - 1 {
             self.places.insert(word.to_owned(), place);
-            self.list.push(word.to_owned());
+            // A word names a header that staging chose.
+            self.list.push(word.escape_debug().take(WORD_MAX).collect());
         }
         place
     }

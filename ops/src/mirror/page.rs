@@ -62,7 +62,10 @@ fn criteria(out: &mut String, title: &str, judgement: &Judgement) {
         let standing = one.standing.word();
         [escape(&one.name), standing.to_owned(), required.to_owned(), escape(&one.text)]
     });
-    let caption = format!("Criteria, {} pairs", judgement.pairs);
+    let (pairs, apart) = (judgement.pairs, judgement.apart);
+    let caption = format!(
+        "{pairs} pairs; the times of {apart} are left out, whose caches differ or are not known"
+    );
     table(out, &caption, ["Criterion", "Stands", "Required", "Why"], rows);
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::MirrorError;
-use super::judge::{self, Criterion, Judgement, Verdict};
+use super::judge::{self, Criterion, Judgement, Standing, Verdict};
 use super::observed::{Class, Compared, Lane};
 use super::read::Pairs;
 use super::records::{Record, Records};
@@ -109,7 +109,10 @@ impl Report {
         }
         let compared = counts(&lanes);
         let [staging, again] = &mut lanes;
-        let again = (again.pairs > 0).then(|| judge::judge(again, thresholds, None));
+        let mut again = (again.pairs > 0).then(|| judge::judge(again, thresholds, None));
+        if let Some(again) = &mut again {
+            again.criteria.retain(|one| one.standing != Standing::NotMeasured);
+        }
         let span_ms = staging.span_ms.unwrap_or_default();
         let staging = judge::judge(staging, thresholds, measured);
         let (verdict, because) = with_again(&staging, again.as_ref(), thresholds);
@@ -199,8 +202,12 @@ impl Report {
                 write!(out, "\n{title}\n{}", ranked(list, style)).expect(TAKES);
             }
         }
-        writeln!(out, "\ntimes; {} pairs of different caches are left out", self.staging.apart)
-            .expect(TAKES);
+        writeln!(
+            out,
+            "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known",
+            self.staging.apart
+        )
+        .expect(TAKES);
         out.push_str(&criteria_text(&self.staging, style));
         if self.records > 0 {
             writeln!(out, "\n{} records of mismatches, the latest first", self.records)
@@ -300,13 +307,23 @@ fn with_again(
     }
 }
 
+/// The criteria; those that nothing depends on and that cannot be judged yet, as a number.
 fn criteria_text(judgement: &Judgement, style: Style) -> String {
     let mut table = Table::default();
+    let mut few = 0;
     for Criterion { name, standing, required, text, .. } in &judgement.criteria {
+        if *standing == Standing::TooFew && !required {
+            few += 1;
+            continue;
+        }
         let required = if *required { "" } else { " (not required)" };
         table.row([standing.word(), &format!("{name}{required}"), text]);
     }
-    table.render("  ", style)
+    let mut out = table.render("  ", style);
+    if few > 0 {
+        writeln!(out, "  {few} more, not required, have too few pairs").expect(TAKES);
+    }
+    out
 }
 
 fn ranked(list: &BTreeMap<String, u64>, style: Style) -> String {

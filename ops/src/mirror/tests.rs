@@ -1,1 +1,140 @@
-//! Tests.
+//! From files of pairs to a verdict, its text and its page.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A line as a gateway writes it.
+fn line(at_ms: u64, build: &str, change: impl Fn(&mut Value)) -> String {
+    let side = json!({
+        "status": 200, "cache": "hit", "first_byte_us": 300 + at_ms % 50, "total_us": 900,
+        "bytes": 4096, "whole": true, "build": build
+    });
+    let mut pair = json!({
+        "v": 1, "at_ms": at_ms, "env": "production", "gateway": "gateway-0",
+        "key": format!("{at_ms:x}"), "lane": "staging", "class": "verifiable", "format": "raw",
+        "production": side, "staging": side, "result": "same"
+    });
+    pair["production"]["build"] = json!("0.1.0+aaa");
+    change(&mut pair);
+    format!("{pair}\n")
+}
+
+fn report(folder: &Path, build: Option<&str>) -> Result<Report, MirrorError> {
+    let args = ReportArgs {
+        data: folder.to_path_buf(),
+        pairs: vec![folder.to_path_buf()],
+        staging_build: build.map(str::to_owned),
+        resources: None,
+        page: None,
+        most: 1_000,
+    };
+    reported(&args, &Thresholds::load(None)?)
+}
+
+fn same(_: &mut Value) {}
+
+#[test]
+fn files_of_a_folder_are_read_once_and_bad_lines_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let young: String = (100..150).map(|at| line(at, "0.2.0+bbb", same)).collect();
+    let old: String = (50..110).map(|at| line(at, "0.2.0+bbb", same)).collect();
+    let class = line(151, "0.2.0+bbb", |pair| pair["class"] = json!("new"));
+    let text = format!("{young}torn {{\n{class}{{\"v\":1,\"at");
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    fs::write(folder.path().join("pairs.20261121T000000Z.ndjson"), old).expect("written");
+    fs::write(folder.path().join("pairsother.ndjson"), "no pair\n").expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((report.staging.pairs, report.duplicates, report.bad_lines), (100, 10, 2));
+    assert_eq!(report.span_ms, (50, 149));
+    assert!(report.notes[0].contains("pairs.ndjson:51: no pair"), "{:?}", report.notes);
+    assert!(report.notes[1].contains("class `new` is not known"), "{:?}", report.notes);
+    assert_eq!(report.verdict, Verdict::Insufficient);
+}
+
+#[test]
+fn builds_of_staging_are_judged_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gone = |pair: &mut Value| {
+        pair["staging"] = Value::Null;
+        pair["failure"] = json!("connect");
+        pair["result"] = json!("rates");
+    };
+    let old: String = (0..40).map(|at| line(at, "0.2.0+bbb", same)).collect();
+    let lost: String = (40..50).map(|at| line(at, "", gone)).collect();
+    let young: String = (50..60).map(|at| line(at, "0.3.0+ccc", same)).collect();
+    fs::write(folder.path().join("pairs.ndjson"), old + &lost + &young).expect("written");
+    let latest = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((&latest.staging_build[..], latest.staging.pairs), ("0.3.0+ccc", 10));
+    assert_eq!(latest.other_builds["0.2.0+bbb"], 50);
+    let chosen = report(folder.path(), Some("0.2")).expect("it is there");
+    assert_eq!(chosen.staging.pairs, 50, "who does not answer is who answered last");
+    assert_eq!(chosen.failures["connect"], 10);
+    let error = report(folder.path(), Some("0.4")).expect_err("it is not").to_string();
+    assert!(error.contains("0.2.0+bbb, 0.3.0+ccc"), "{error}");
+}
+
+#[test]
+fn production_against_itself_is_judged_beside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let again = |pair: &mut Value| {
+        pair["lane"] = json!("again");
+        pair["result"] = json!("different");
+        pair["differences"] = json!(["body"]);
+    };
+    let text = line(1, "0.2.0", same) + &line(2, "0.1.0+aaa", again);
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    let again = report.again.as_ref().expect("there is a pair of it");
+    assert_eq!((again.pairs, again.verdict), (1, Verdict::Reject));
+    assert_eq!(report.verdict, Verdict::Insufficient, "it is not staging's fault");
+    assert!(
+        report.verdict_text(Style::plain()).contains("production against itself, 1 pairs: reject")
+    );
+}
+
+#[test]
+fn what_requests_hold_does_nothing_to_pages_and_terminals() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hostile = "<script>alert(1)</script>\u{1b}[2J";
+    let different = |pair: &mut Value| {
+        pair["result"] = json!("different");
+        pair["differences"] = json!([hostile]);
+        pair["staging"]["build"] = json!(hostile);
+    };
+    fs::write(folder.path().join("pairs.ndjson"), line(1, "", different)).expect("written");
+    let record = json!({
+        "at_ms": 1, "gateway": hostile, "differences": [hostile], "replay": hostile,
+        "request": {"method": "GET", "host": hostile, "path": hostile, "query": hostile},
+        "production": {"headers": {"x": hostile}}, "staging": hostile
+    });
+    fs::write(folder.path().join("differences.ndjson"), format!("{record}\n")).expect("written");
+    let report = report(folder.path(), None).expect("there is a pair");
+    assert_eq!(report.verdict, Verdict::Reject);
+    assert_eq!(ExitCode::from(report.verdict), ExitCode::from(1));
+    let page = page::page(&report);
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
+    for needed in ["<!doctype html>", "name=\"viewport\"", "<main id=\"main\">", "href=\"#main\""] {
+        assert!(page.contains(needed), "it lacks {needed}");
+    }
+    assert_eq!(page.matches("<h1").count(), 1);
+    for text in [report.text(Style::plain()), report.verdict_text(Style::plain()), page] {
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+}
+
+#[test]
+fn nothing_and_too_much_are_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = report(folder.path(), None).expect_err("there is nothing");
+    assert!(error.to_string().contains("--pairs") && error.exit() == Exit::Input);
+    let gone = report(&folder.path().join("gone"), None).expect_err("it is not there");
+    assert!(gone.to_string().contains("no pairs in"), "{gone}");
+    let many: String = (0..1_001).map(|at| line(at, "b", same)).collect();
+    fs::write(folder.path().join("pairs.ndjson"), many).expect("written");
+    let error = report(folder.path(), None).expect_err("there are too many").to_string();
+    assert!(error.contains("more than 1000 pairs") && error.contains("--most"), "{error}");
+}

@@ -5,7 +5,8 @@
 //! it, so that neither a density nor a straight tail is assumed; pairing enters through the variance of
 //! the two columns' influences together. That variance is the largest of three: rows on their own, rows
 //! of one key together, and stretches of rows together, so that neither a hot key nor a slow spell counts
-//! as many witnesses.
+//! as many witnesses. A spell that is longer than that, and of one column alone, is taken for what it looks
+//! like: a slower column.
 //!
 //! The bounds are asymptotic. By simulation (`bifrost mirror simulate`, and the tests here) they hold from
 //! some hundred rows with fifty beyond the quantile; callers ask no sooner.

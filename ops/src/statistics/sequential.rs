@@ -11,7 +11,7 @@ use statrs::function::beta::ln_beta;
 use super::{crossing, number};
 
 /// Stakes of the bets, from careful to bold: each is the best one for another size of effect.
-const STAKES: [f64; 9] = [0.005, 0.015, 0.04, 0.1, 0.25, 0.45, 0.65, 0.85, 0.97];
+const STAKES: [f64; 7] = [0.04, 0.12, 0.3, 0.5, 0.7, 0.86, 0.97];
 
 /// Logarithm of a mean of exponentials.
 fn ln_mean_exp(terms: [f64; STAKES.len()]) -> f64 {

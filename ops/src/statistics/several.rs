@@ -53,6 +53,11 @@ impl Difference {
         }
     }
 
+    /// Its standard error.
+    pub(crate) fn error(&self) -> f64 {
+        self.error
+    }
+
     /// The probability of a difference as large in either direction if there were none.
     pub(crate) fn p(&self) -> f64 {
         if self.error <= 0.0 {

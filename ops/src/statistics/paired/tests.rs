@@ -16,8 +16,7 @@ fn normal(random: &mut SmallRng) -> f64 {
 fn time(random: &mut SmallRng, common: f64, tick: f64) -> u32 {
     let tail = if random.random::<f64>() < 0.03 { 1.0 / random.random::<f64>() } else { 1.0 };
     let time = 2_000.0 * (common + 0.4 * normal(random)).exp() * tail;
-    let time = ((time / tick).ceil() * tick).min(4e9) as u32;
-    time
+    ((time / tick).ceil() * tick).min(4e9) as u32
 }
 
 /// Of so many runs, those in which a bound excluded the truth at one of the looks.
