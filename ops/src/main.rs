@@ -16,6 +16,7 @@ mod output;
 #[cfg(test)]
 mod played;
 mod probe;
+mod profile;
 mod prometheus;
 mod promql;
 mod rota;
@@ -68,6 +69,8 @@ enum Command {
     Runbook(runbook::RunbookArgs),
     /// Read access logs: follow, question, rank, explain, check, let grow old and serve them.
     Logs(logs::LogsArgs),
+    /// Take profiles of every process, keep them, and show where time and memory go.
+    Profile(profile::ProfileArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -121,6 +124,10 @@ async fn run(command: Command) -> ExitCode {
         Command::Rota(args) => rota::run(&args).into(),
         Command::Runbook(args) => runbook::run(args, &tasks).await.into(),
         Command::Logs(args) => match logs::run(args, &tasks).await {
+            Ok(code) => code,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Profile(args) => match profile::run(args, &tasks).await {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
