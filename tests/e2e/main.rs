@@ -12,6 +12,7 @@ mod ipns;
 mod kill_node;
 mod observe;
 mod pages;
+mod profiles;
 mod up;
 mod verified_fetch;
 mod website;

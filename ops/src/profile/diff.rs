@@ -120,7 +120,7 @@ pub(crate) async fn run(
     output::result(&said(&changes, [&a, &b], args));
     if args.format == Format::Text {
         output::note(&format!(
-            "A: {} {}\nB: {} {}",
+            "A: {}: {}\nB: {}: {}",
             before.title,
             before.about(),
             after.title,
@@ -221,7 +221,7 @@ pub(crate) fn main(before: &Chosen, after: &Chosen, top: usize) -> String {
     ];
     let heads = heads.map(|head| format!("<th class=\"n\">{head}</th>")).concat();
     format!(
-        "<p class=\"note\">A: {} {}<br>B: {} {}</p>\n\
+        "<p class=\"note\">A: {}: {}<br>B: {}: {}</p>\n\
          <p>Widths are of B. Red takes a greater share than in A, blue a smaller one. A change is in points \
          of the share that a function takes itself.</p>\n{}{}<h2>Functions</h2>\n\
          <table>\n<thead><tr>{heads}<th>Function</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n",

@@ -209,6 +209,10 @@ impl Chosen {
         let wanted = Selector::parse(terms)?.or("kind", Kind::Cpu.word());
         let store = store()?;
         let entries = catalog::entries(&store, &wanted).await?;
+        if entries.iter().any(|entry| entry.kind != entries[0].kind) {
+            let text = format!("{wanted} are of several kinds: choose one with kind=");
+            return Err(ProfileError::Flag(text));
+        }
         if entries.len() > PROFILES_MAX {
             let (what, count) = (wanted.to_string(), entries.len());
             return Err(ProfileError::Several { what, count });

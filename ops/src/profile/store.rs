@@ -160,11 +160,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::TooLong`], [`StoreError::Failed`].
     pub(crate) async fn get(&self, key: &str) -> Result<Bytes, StoreError> {
-        let failed = |error: object_store::Error| match error {
-            object_store::Error::NotFound { .. } => {
-                StoreError::Missing { store: self.name.clone(), key: key.to_owned() }
+        let failed = |error: object_store::Error| {
+            if matches!(error, object_store::Error::NotFound { .. }) {
+                return StoreError::Missing { store: self.name.clone(), key: key.to_owned() };
             }
-            error => self.failed("read", key, &error),
+            self.failed("read", key, &error)
         };
         let found = self.inner.get(&self.path(key)?).await.map_err(failed)?;
         let bytes = found.meta.size;

@@ -12,6 +12,7 @@ use telemetry::profile::read::{self, PACKED_BYTES_MAX};
 
 use super::entry::{self, Kind};
 use super::load::Counts;
+use super::store::part;
 use super::targets::Target;
 use crate::output;
 use crate::web::{Page, Web, WebError};
@@ -91,7 +92,8 @@ impl Taker {
         let commit = text("commit");
         let commit = commit.get(..12).unwrap_or(commit);
         let debug = if text("profile") == "release" { "" } else { "-debug" };
-        Ok(format!("{}-{commit}{debug}", text("version")))
+        // What it says of itself goes into keys and onto terminals.
+        Ok(part(&format!("{}-{commit}{debug}", text("version"))))
     }
 
     /// What a process has counted; none when it does not say.

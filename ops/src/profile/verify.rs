@@ -88,13 +88,17 @@ async fn read(store: &Store, key: &str) -> Result<Set, String> {
 }
 
 async fn check(store: &Store, entry: &Entry, tasks: &Tasks) -> Result<(), (&'static str, String)> {
-    let stacks = catalog::stacks(store, entry, tasks).await.map_err(|error| match error {
-        ProfileError::Store(StoreError::Missing { .. }) => {
-            ("missing", "it is not there".to_owned())
+    let stacks = catalog::stacks(store, entry, tasks).await.map_err(|error| {
+        if let ProfileError::Store(StoreError::Missing { .. }) = error {
+            return ("missing", "it is not there".to_owned());
         }
-        ProfileError::Hash(_) => ("hash", "its hash is another than was stored".to_owned()),
-        ProfileError::Read { source, .. } => ("profile", source.to_string()),
-        other => ("store", output::chain(&other)),
+        if let ProfileError::Hash(_) = error {
+            return ("hash", "its hash is another than was stored".to_owned());
+        }
+        if let ProfileError::Read { source, .. } = error {
+            return ("profile", source.to_string());
+        }
+        ("store", output::chain(&error))
     })?;
     if stacks.samples() == entry.samples {
         return Ok(());

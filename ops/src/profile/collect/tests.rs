@@ -105,7 +105,7 @@ async fn a_set_has_every_process_and_the_load_meanwhile() {
     let load = entry.load.expect("it is known");
     assert_eq!((load.requests, load.hit_ratio), (50.0, Some(1.0)));
     let stored = catalog::sets(&store, &Default::default()).await.expect("it is readable");
-    assert_eq!(stored, [set.clone()]);
+    assert_eq!(stored, std::slice::from_ref(&set));
     assert_eq!(catalog::bytes(&store, entry).await.expect("it is there"), whole());
     // The right to collect was given back.
     collect(&job, &store, &tasks).await.expect("it is collected again");

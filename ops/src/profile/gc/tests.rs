@@ -78,7 +78,7 @@ async fn what_is_removed_is_gone_and_the_rest_is_whole() {
     assert_eq!((&plan.sets[..], plan.bytes), (&[old.key()][..], 3 * bytes.len() as u64));
     remove(&store, &plan).await.expect("it is removed");
     let left = catalog::sets(&store, &Selector::default()).await.expect("it is readable");
-    assert_eq!(left, [young.clone()]);
+    assert_eq!(left, std::slice::from_ref(&young));
     assert_eq!(store.list(PROFILES).await.expect("it is readable").len(), 3);
     catalog::bytes(&store, &young.entries[0]).await.expect("it is there");
 }

@@ -70,7 +70,7 @@ pub(super) fn index(sets: &[Set], comparisons: &[&Comparison]) -> String {
 
 /// The latest profiles of each process or build.
 fn grouped(sets: &[Set], of: fn(&Entry) -> String) -> String {
-    const LATEST: usize = 12;
+    const LATEST: usize = 9;
     let mut groups: BTreeMap<String, Vec<&Entry>> = BTreeMap::new();
     for entry in sets.iter().flat_map(|set| &set.entries) {
         groups.entry(of(entry)).or_default().push(entry);
@@ -82,11 +82,12 @@ fn grouped(sets: &[Set], of: fn(&Entry) -> String) -> String {
             .iter()
             .take(LATEST)
             .map(|entry| {
-                let label = format!("{} {}", entry.kind.word(), date(entry.started));
-                format!("<a href=\"{}\">{}</a>", page_of(entry), escape(&label))
+                let label =
+                    format!("{} of {}, {}", entry.kind.word(), entry.node, date(entry.started));
+                format!("<a href=\"{}\">{}</a>", page_of(entry), said(&label))
             })
             .collect();
-        row(&mut rows, &[&said(&name), &entries.len().to_string(), &links.join(", ")]);
+        row(&mut rows, &[&said(&name), &entries.len().to_string(), &links.join("<br>")]);
     }
     let mut text = String::new();
     table(&mut text, &["Name", "Profiles", "The latest"], &rows);

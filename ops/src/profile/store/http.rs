@@ -100,7 +100,10 @@ impl Service {
             let text = match error {
                 // What was asked is told by who asked, without signatures in it.
                 WebError::Unreachable { text, .. } => text,
-                other => other.to_string(),
+                other @ (WebError::BadUrl(_)
+                | WebError::Tls(_)
+                | WebError::Silent { .. }
+                | WebError::TooLong { .. }) => other.to_string(),
             };
             HttpError::new(HttpErrorKind::Connect, Refused::Broken(text))
         })?;

@@ -28,7 +28,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<(), ReadError> {
     let mut items = [0_usize; 16];
     let mut parts = 0_usize;
     let mut at = Cursor { rest: bytes };
-    while let Some((field, wire, inner)) = at.field()? {
+    while let Some(Field { number: field, wire, held: inner }) = at.field()? {
         let slot = usize::try_from(field).ok().filter(|field| *field < items.len()).unwrap_or(0);
         // A packed list of numbers has at most one for each byte.
         items[slot] += if field == 13 && wire == BYTES { inner.len() } else { 1 };
@@ -50,7 +50,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<(), ReadError> {
 fn within(outer: u64, bytes: &[u8]) -> Result<usize, ReadError> {
     let mut parts = 0;
     let mut at = Cursor { rest: bytes };
-    while let Some((field, wire, inner)) = at.field()? {
+    while let Some(Field { number: field, wire, held: inner }) = at.field()? {
         parts += match (outer, field) {
             (SAMPLE, field) if SAMPLE_LISTS.contains(&field) && wire == BYTES => inner.len(),
             (SAMPLE, field) if SAMPLE_LISTS.contains(&field) => 1,
@@ -74,18 +74,25 @@ fn named(field: u64) -> &'static str {
     }
 }
 
+/// A field: its number, its wire type, and what it holds if that is bytes.
+struct Field<'a> {
+    number: u64,
+    wire: u64,
+    held: &'a [u8],
+}
+
 struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    /// The next field: its number, its wire type, and what it holds if that is bytes.
-    fn field(&mut self) -> Result<Option<(u64, u64, &'a [u8])>, ReadError> {
+    /// The next field.
+    fn field(&mut self) -> Result<Option<Field<'a>>, ReadError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let key = self.varint()?;
-        let (field, wire) = (key >> 3, key & 7);
+        let (number, wire) = (key >> 3, key & 7);
         let held: &[u8] = match wire {
             VARINT => {
                 self.varint()?;
@@ -99,7 +106,7 @@ impl<'a> Cursor<'a> {
             }
             other => return Err(ReadError::Malformed(format!("there is no wire type {other}"))),
         };
-        Ok(Some((field, wire, held)))
+        Ok(Some(Field { number, wire, held }))
     }
 
     fn take(&mut self, length: u64) -> Result<&'a [u8], ReadError> {
