@@ -74,7 +74,8 @@ enum Command {
   bifrost profile collect --inventory fleet.yaml --env production --trigger nightly --jitter 20s
   bifrost profile collect --kinds cpu --seconds 30 --store s3://profiles/bifrost --node http://127.0.0.1:9180
 
-Admin listeners that need a token get that of BIFROST_ADMIN__TOKEN.")]
+Admin listeners that need a token get that of BIFROST_ADMIN__TOKEN. Memory is sampled from the first
+heap profile of a process on, or from its start with admin.heap_profile: the first may be all but empty.")]
     Collect(command::CollectArgs),
     /// Take profiles every night, on demand, and when an objective burns.
     #[command(after_help = "Examples:

@@ -4,6 +4,7 @@
 //! by all that could stand in for each other. What fails is named in the set; the set is written last.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
@@ -73,32 +74,24 @@ async fn collected(
     tasks: &Tasks,
     id: String,
 ) -> Result<Set, ProfileError> {
-    let started = entry::now();
     let round = Round {
         job,
         store,
         taker: Taker::new(tasks, &job.token, job.taking)?,
         ends: Instant::now() + job.deadline,
+        written: Mutex::new(Vec::new()),
     };
-    let mut roles: BTreeMap<(&str, &str), Vec<&Target>> = BTreeMap::new();
-    for target in &job.targets {
-        roles.entry((&target.env, &target.role)).or_default().push(target);
+    let set = round.set(tasks, id).await;
+    if set.is_err() {
+        // What no index names is of no use, and a store that is full needs the room.
+        let written =
+            std::mem::take(&mut *round.written.lock().unwrap_or_else(PoisonError::into_inner));
+        for key in written {
+            // One that cannot be deleted is found by the next removal.
+            store.delete(&key).await.ok();
+        }
     }
-    let asked: Vec<BoxFuture<'_, _>> =
-        roles.into_values().map(|role| round.role(role).boxed()).collect();
-    let mut asked = stream::iter(asked).buffer_unordered(job.concurrency.max(1));
-    let mut all = Came::default();
-    while let Some(came) = asked.next().await {
-        let came = came?;
-        all.entries.extend(came.entries);
-        all.missing.extend(came.missing);
-    }
-    drop(asked);
-    all.entries.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut set = Set { head: head(job, id, started, &all), entries: all.entries };
-    publish::publish(&job.publish, &mut set, store, tasks).await;
-    store.put(&set.key(), set.lines().into()).await?;
-    Ok(set)
+    set
 }
 
 fn head(job: &Job, id: String, started: Timestamp, all: &Came) -> Head {
@@ -127,9 +120,35 @@ struct Round<'a> {
     store: &'a Store,
     taker: Taker,
     ends: Instant,
+    /// The keys of profiles that were stored.
+    written: Mutex<Vec<String>>,
 }
 
 impl Round<'_> {
+    /// Profiles every process, and stores the set.
+    async fn set(&self, tasks: &Tasks, id: String) -> Result<Set, ProfileError> {
+        let (job, started) = (self.job, entry::now());
+        let mut roles: BTreeMap<(&str, &str), Vec<&Target>> = BTreeMap::new();
+        for target in &job.targets {
+            roles.entry((&target.env, &target.role)).or_default().push(target);
+        }
+        let asked: Vec<BoxFuture<'_, _>> =
+            roles.into_values().map(|role| self.role(role).boxed()).collect();
+        let mut asked = stream::iter(asked).buffer_unordered(job.concurrency.max(1));
+        let mut all = Came::default();
+        while let Some(came) = asked.next().await {
+            let came = came?;
+            all.entries.extend(came.entries);
+            all.missing.extend(came.missing);
+        }
+        drop(asked);
+        all.entries.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut set = Set { head: head(job, id, started, &all), entries: all.entries };
+        publish::publish(&job.publish, &mut set, self.store, tasks).await;
+        self.store.put(&set.key(), set.lines().into()).await?;
+        Ok(set)
+    }
+
     /// Profiles the processes of a role, one after the other.
     async fn role(&self, targets: Vec<&Target>) -> Result<Came, ProfileError> {
         let mut all = Came::default();
@@ -180,6 +199,10 @@ impl Round<'_> {
                     let entry = self.entry(target, &build, *kind, &taken);
                     let entry = Entry { load, ..entry };
                     self.store.put(&entry.key, taken.bytes).await?;
+                    self.written
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(entry.key.clone());
                     came.entries.push(entry);
                 }
                 Err(why) => came.missing.push(lacks(Some(*kind), why)),

@@ -7,6 +7,7 @@ use serde_json::json;
 use telemetry::Tasks;
 use telemetry::config::Secret;
 use telemetry::profile::{CPU_HERTZ_MAX, CPU_SECONDS_MAX};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::collect::{Job, collect};
 use super::entry::{Kind, Set, Trigger};
@@ -123,10 +124,17 @@ pub(crate) async fn run(
     let (count, kinds) = (job.targets.len(), job.kinds.iter().map(|kind| kind.word()));
     let kinds: Vec<_> = kinds.collect();
     output::note(&format!("taking {} of {count} processes", kinds.join(", ")));
+    let mut terminate = signal(SignalKind::terminate()).map_err(ProfileError::Signals)?;
+    let stopped = async {
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            stopped = tokio::signal::ctrl_c() => stopped.map_err(ProfileError::Signals),
+        }
+    };
     let set = tokio::select! {
         set = collect(&job, store, tasks) => set?,
-        stopped = tokio::signal::ctrl_c() => {
-            stopped.map_err(ProfileError::Signals)?;
+        stopped = stopped => {
+            stopped?;
             lease::abandon(store).await?;
             return Err(ProfileError::Stopped);
         }

@@ -16,11 +16,11 @@ use pprof::protos::{Location, Message, Profile, ValueType};
 /// Most compressed bytes of a profile.
 pub const PACKED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most bytes of a profile.
-pub const BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Most samples, and most of each thing that they refer to.
 pub const ITEMS_MAX: usize = 1 << 20;
 /// Most entries of lists within these: frames, values, labels and inlined functions.
-pub const PARTS_MAX: usize = 1 << 24;
+pub const PARTS_MAX: usize = 1 << 22;
 /// Most functions of one stack; what is deeper loses its callers.
 pub const DEPTH_MAX: usize = 1024;
 /// Most kinds of values.

@@ -213,6 +213,21 @@ async fn a_store_that_refuses_has_no_set_afterwards() {
 }
 
 #[tokio::test]
+async fn a_set_whose_index_is_refused_leaves_nothing_behind() {
+    let (tasks, folder) = (Tasks::new(), tempfile::tempdir().expect("a folder"));
+    std::fs::write(folder.path().join("index"), "in the way").expect("it can be written");
+    let at = folder.path().display().to_string();
+    let store = Store::open(&at, true, &tasks).expect("it is a folder");
+    let admin = process(&tasks, |_| (StatusCode::OK, whole())).await;
+    let error = collect(&job(vec![target("a", &admin)]), &store, &tasks).await;
+    let text = error.expect_err("it refuses").to_string();
+    assert!(text.contains("could not write index/"), "{text}");
+    assert_eq!(store.list("profiles").await.expect("it lists"), []);
+    assert!(!folder.path().join("collecting.json").exists(), "the right was given back");
+    tasks.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
 async fn a_set_that_cannot_be_published_is_stored_and_says_why() {
     let (tasks, store) = (Tasks::new(), store());
     let admin = process(&tasks, |_| (StatusCode::OK, whole())).await;
