@@ -64,7 +64,10 @@ pub(crate) async fn collect(job: &Job, store: &Store, tasks: &Tasks) -> Result<S
     let id = format!("{:08x}", rand::rng().random::<u32>());
     let lease = Lease::take(store, &id, job.deadline).await?;
     let collected = collected(job, store, tasks, id).await;
-    lease.release().await?;
+    if let Err(error) = lease.release().await {
+        // The set is there all the same; the next collection waits until the right ends by itself.
+        output::note(&output::chain(&error));
+    }
     collected
 }
 
