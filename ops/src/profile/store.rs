@@ -221,7 +221,9 @@ impl Store {
             object_store::Error::PermissionDenied { .. }
                 | object_store::Error::Unauthenticated { .. }
         ) || said.contains("Permission denied")
-            || said.contains("Read-only file system");
+            || said.contains("Read-only file system")
+            // Where machines of a cloud find credentials when there are no others.
+            || said.contains("169.254.169.254");
         let full =
             ["No space left", "quota", "QuotaExceeded"].iter().any(|word| said.contains(word));
         let hint = match (denied, full) {

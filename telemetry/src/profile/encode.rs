@@ -206,7 +206,7 @@ mod tests {
         let mut builder = Builder::new();
         let kind = builder.value("inuse_space", "bytes");
         builder.profile.sample_type = vec![kind];
-        let ours = builder.function("main", "src/main.rs");
+        let ours = builder.function("main", "/build/gateway/src/main.rs");
         let theirs = builder.function("prof_alloc_prep", "jemalloc/internal/prof_inlines.h");
         let inner = builder.location(vec![(theirs, 1)]);
         let outer = builder.location(vec![(ours, 1)]);
@@ -221,7 +221,7 @@ mod tests {
             .map(|stack| &stacks.functions[stack.frames[0] as usize][..])
             .collect();
         // A stack of nothing else keeps what it has.
-        assert_eq!(names, ["main::main", "prof_alloc_prep"]);
+        assert_eq!(names, ["gateway::main", "prof_alloc_prep"]);
         assert_eq!(stacks.stacks[0].frames.len(), 1);
     }
 }

@@ -171,7 +171,7 @@ pub(super) fn facts(entry: &Entry) -> String {
     for (name, value) in facts {
         writeln!(rows, "<tr><th>{name}</th><td>{value}</td></tr>").expect("a string takes all");
     }
-    format!("<table>\n<tbody>\n{rows}</tbody>\n</table>\n")
+    format!("<table class=\"facts\">\n<tbody>\n{rows}</tbody>\n</table>\n")
 }
 
 fn load(entry: &Entry) -> String {
