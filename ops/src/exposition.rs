@@ -7,6 +7,11 @@ type Labels = Vec<(String, String)>;
 
 /// The name and the labels of a line, when it is a sample.
 pub(crate) fn sample(line: &str) -> Option<(&str, Labels)> {
+    valued(line).map(|(name, labels, _)| (name, labels))
+}
+
+/// The same with the value.
+pub(crate) fn valued(line: &str) -> Option<(&str, Labels, f64)> {
     let end = line.find(|c: char| c == '{' || c.is_whitespace())?;
     let (name, rest) = line.split_at(end);
     let (labels, value) = match rest.strip_prefix('{') {
@@ -14,8 +19,8 @@ pub(crate) fn sample(line: &str) -> Option<(&str, Labels)> {
         None => (Vec::new(), rest),
     };
     let value = value.split_whitespace().next()?;
-    let known = !name.is_empty() && value.parse::<f64>().is_ok();
-    known.then_some((name, labels))
+    let value = value.parse().ok()?;
+    (!name.is_empty()).then_some((name, labels, value))
 }
 
 /// Labels up to the closing brace, and what follows.

@@ -17,6 +17,7 @@ mod output;
 #[cfg(test)]
 mod played;
 mod probe;
+mod profile;
 mod prometheus;
 mod promql;
 #[expect(dead_code, reason = "it moves to the room of profiles, which asks it")]
@@ -74,6 +75,8 @@ enum Command {
     Logs(logs::LogsArgs),
     /// Judge a release by mirrored traffic, and say how often that is wrong.
     Mirror(mirror::MirrorArgs),
+    /// Take profiles of every process, keep them, and show where time and memory go.
+    Profile(profile::ProfileArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -131,6 +134,10 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Mirror(args) => match mirror::run(&args, &tasks).await {
+            Ok(code) => code,
+            Err(error) => failed(&output::chain(&error), error.exit()),
+        },
+        Command::Profile(args) => match profile::run(args, &tasks).await {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },

@@ -6,6 +6,7 @@ mod cpu;
 mod encode;
 mod heap;
 mod names;
+pub mod read;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

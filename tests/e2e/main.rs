@@ -13,6 +13,7 @@ mod kill_node;
 mod mirror;
 mod observe;
 mod pages;
+mod profiles;
 mod up;
 mod verified_fetch;
 mod website;

@@ -105,6 +105,7 @@ impl Names {
     pub(crate) async fn of_processes(&mut self, tasks: &Tasks) -> Result<(), NamesError> {
         let ours = Registry::new();
         let _probe = crate::probe::metrics::Metrics::new(&ours);
+        let _profiles = crate::profile::Metrics::new(&ours);
         self.scraped(&ours.text());
         let folder = Folder::new()?;
         let loopback = std::net::Ipv4Addr::LOCALHOST.into();

@@ -2,7 +2,7 @@
 //!
 //! Each says in its comments which build it was taken of, since a profile outlives its process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -76,8 +76,39 @@ pub(super) fn heap(compressed: &[u8]) -> io::Result<Vec<u8>> {
         profile.function[place].name = signed(profile.string_table.len() as u128);
         profile.string_table.push(name);
     }
+    without_allocator(&mut profile);
     let builder = Builder { profile, ..Builder::new() };
     Ok(builder.finish())
+}
+
+/// Takes the allocator's own frames from the inner end of every stack: who asked for memory is what is
+/// looked for, and not who keeps the books.
+fn without_allocator(profile: &mut Profile) {
+    let text = |index: i64| {
+        let index = usize::try_from(index).ok();
+        index.and_then(|index| profile.string_table.get(index)).map_or("", String::as_str)
+    };
+    let own: HashSet<u64> = profile
+        .function
+        .iter()
+        .filter(|function| {
+            text(function.filename).contains("jemalloc") || text(function.name).contains("_rjem_")
+        })
+        .map(|function| function.id)
+        .collect();
+    let own: HashSet<u64> = profile
+        .location
+        .iter()
+        .filter(|place| !place.line.is_empty())
+        .filter(|place| place.line.iter().all(|line| own.contains(&line.function_id)))
+        .map(|place| place.id)
+        .collect();
+    for sample in &mut profile.sample {
+        let inner = sample.location_id.iter().take_while(|place| own.contains(place)).count();
+        if inner < sample.location_id.len() {
+            sample.location_id.drain(..inner);
+        }
+    }
 }
 
 /// A profile that is being made; equal texts, functions and places are held once.
@@ -164,4 +195,33 @@ impl Builder {
 /// A number in the type that profiles use.
 fn signed(number: u128) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_allocators_own_frames_are_left_out_of_heap_profiles() {
+        let mut builder = Builder::new();
+        let kind = builder.value("inuse_space", "bytes");
+        builder.profile.sample_type = vec![kind];
+        let ours = builder.function("main", "/build/gateway/src/main.rs");
+        let theirs = builder.function("prof_alloc_prep", "jemalloc/internal/prof_inlines.h");
+        let inner = builder.location(vec![(theirs, 1)]);
+        let outer = builder.location(vec![(ours, 1)]);
+        for location_id in [vec![inner, inner, outer], vec![inner]] {
+            builder.profile.sample.push(Sample { location_id, value: vec![1], label: Vec::new() });
+        }
+        let heap = heap(&builder.finish()).expect("it is a profile");
+        let stacks = super::super::read::read(&heap).expect("it is a profile");
+        let names: Vec<&str> = stacks
+            .stacks
+            .iter()
+            .map(|stack| &stacks.functions[stack.frames[0] as usize][..])
+            .collect();
+        // A stack of nothing else keeps what it has.
+        assert_eq!(names, ["gateway::main", "prof_alloc_prep"]);
+        assert_eq!(stacks.stacks[0].frames.len(), 1);
+    }
 }

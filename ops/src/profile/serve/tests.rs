@@ -1,0 +1,45 @@
+//! What the listener answers, and that there is one collection at a time.
+
+use clap::Parser;
+use object_store::memory::InMemory;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+fn collector(tasks: &Tasks) -> Arc<Collector> {
+    let line = Line::parse_from(["serve", "--inventory", "/nowhere/inventory.yaml"]);
+    Arc::new(Collector {
+        collecting: line.args.collecting,
+        store: Store::of(Arc::new(InMemory::new()), "memory"),
+        tasks: tasks.clone(),
+        metrics: Metrics::new(&Registry::new()),
+        turn: Arc::new(Semaphore::new(1)),
+        last: Mutex::new(None),
+    })
+}
+
+#[tokio::test]
+async fn the_second_collection_is_refused() {
+    let tasks = Tasks::new();
+    let collector = collector(&tasks);
+    let status = |method: &Method, path: &str| {
+        collector.answer(method, path).map(|answer| answer.status().as_u16())
+    };
+    let held = Arc::clone(&collector.turn).try_acquire_owned().expect("nobody collects");
+    assert_eq!(status(&Method::POST, "/collect"), Some(409));
+    drop(held);
+    assert_eq!(status(&Method::GET, "/collect"), Some(405));
+    assert_eq!(status(&Method::GET, "/last"), Some(200));
+    assert_eq!(status(&Method::GET, "/other"), None);
+    assert_eq!(status(&Method::POST, "/collect"), Some(202));
+    // The list is not there, so that this one ends without a set, and is counted.
+    let turn = Arc::clone(&collector.turn).acquire_owned();
+    let _ended = tokio::time::timeout(Duration::from_secs(10), turn).await.expect("it ends");
+    assert_eq!(collector.metrics.failed.get(), 1);
+    tasks.shutdown(Duration::ZERO).await;
+}
