@@ -20,8 +20,6 @@ mod probe;
 mod profile;
 mod prometheus;
 mod promql;
-#[expect(dead_code, reason = "it moves to the room of profiles, which asks it")]
-mod regression;
 mod rota;
 mod runbook;
 mod site;

@@ -85,8 +85,8 @@ struct ReportArgs {
     /// The build of staging, or how it begins; the latest unless told otherwise.
     #[arg(long, value_name = "BUILD")]
     staging_build: Option<String>,
-    /// Processor time and bytes by request, of profiles: {"production": [{"cpu_ns": 1, "bytes": 1}, …],
-    /// "staging": […]}.
+    /// Processor time by request and functions that changed, as `bifrost profile diff --resources`
+    /// writes them.
     #[arg(long, value_name = "FILE")]
     resources: Option<PathBuf>,
     /// Write a page, too.

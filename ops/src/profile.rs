@@ -26,6 +26,7 @@ mod list;
 mod load;
 mod page;
 mod publish;
+mod regression;
 mod select;
 mod serve;
 mod site;

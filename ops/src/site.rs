@@ -34,7 +34,7 @@ macro_rules! runbook {
 }
 
 /// The runbooks, in the order of the list of them.
-const RUNBOOKS: [(&str, &str); 29] = [
+const RUNBOOKS: [(&str, &str); 31] = [
     runbook!("GatewayAvailability"),
     runbook!("GatewayFirstByte"),
     runbook!("GatewayFirstByteNetwork"),
@@ -56,6 +56,8 @@ const RUNBOOKS: [(&str, &str); 29] = [
     runbook!("SignalMissing"),
     runbook!("LogLinesLost"),
     runbook!("ConfigRejected"),
+    runbook!("MirrorDifferent"),
+    runbook!("ProfilesMissing"),
     runbook!("TaskPanicked"),
     runbook!("BadRelease"),
     runbook!("Certificate"),

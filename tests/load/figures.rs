@@ -34,6 +34,7 @@ pub(crate) fn measure(table: &mut Table, peers: &[Peer]) -> Result<()> {
     memory(table)?;
     crate::folders::measure(table)?;
     crate::telemetry::measure(table)?;
+    crate::mirror::measure(table)?;
     table.figure("`bifrost up` to first page", "s", Wanted::AtMost(5.0), first_page);
     Ok(())
 }

@@ -9,6 +9,7 @@ mod faults;
 mod figures;
 mod folders;
 mod memory;
+mod mirror;
 mod peers;
 mod table;
 mod telemetry;

@@ -16,12 +16,34 @@ use crate::statistics::several::{Difference, Group};
 /// Profiles that a side needs.
 const PROFILES_MIN: usize = 3;
 
+/// Functions that changed of which the verdict tells.
+const SHOWN_MAX: usize = 5;
+
 /// What profiles measured.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Measured {
     production: Vec<Profile>,
     staging: Vec<Profile>,
+    /// Functions that changed, as `bifrost profile diff` found them.
+    #[serde(default)]
+    changes: Vec<Changed>,
+}
+
+/// A function that changed; all else that is said of it is left alone.
+#[derive(Debug, Clone, Deserialize)]
+struct Changed {
+    function: String,
+    direction: String,
+    change: Option<f64>,
+    q: f64,
+}
+
+impl Changed {
+    fn text(&self) -> String {
+        let by = self.change.map(|change| format!(" {}", percent(change))).unwrap_or_default();
+        format!("{} {}{by} (q {:.4})", self.function, self.direction, self.q)
+    }
 }
 
 /// One profile.
@@ -29,14 +51,15 @@ pub(crate) struct Measured {
 struct Profile {
     /// Nanoseconds of processor for each request.
     cpu_ns: f64,
-    /// Bytes allocated for each request.
-    bytes: f64,
+    /// Bytes allocated for each request, where that was measured.
+    bytes: Option<f64>,
 }
 
 /// One of its figures.
-type Of = fn(&Profile) -> f64;
+type Of = fn(&Profile) -> Option<f64>;
 
-/// Reads `{"production": [{"cpu_ns": …, "bytes": …}, …], "staging": […]}`.
+/// Reads `{"production": [{"cpu_ns": …, "bytes": …}, …], "staging": […]}`, as `bifrost profile diff
+/// --resources` writes it.
 ///
 /// # Errors
 /// `Resources` when it cannot be read or is not that.
@@ -47,7 +70,7 @@ pub(crate) fn read(path: &Path) -> Result<Measured, MirrorError> {
         serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let mut all = measured.production.iter().chain(&measured.staging);
     let is_positive = |value: f64| value.is_finite() && value > 0.0;
-    if !all.all(|one| is_positive(one.cpu_ns) && is_positive(one.bytes)) {
+    if !all.all(|one| is_positive(one.cpu_ns) && one.bytes.is_none_or(is_positive)) {
         return Err(wrong("every cpu_ns and every bytes has to be above 0".to_owned()));
     }
     Ok(measured)
@@ -55,7 +78,7 @@ pub(crate) fn read(path: &Path) -> Result<Measured, MirrorError> {
 
 /// Judges processor time and bytes.
 pub(crate) fn criteria(thresholds: &Thresholds, measured: Option<&Measured>) -> [Criterion; 2] {
-    let cpu: Of = |one| one.cpu_ns;
+    let cpu: Of = |one| Some(one.cpu_ns);
     let bytes: Of = |one| one.bytes;
     let resources = thresholds.resources;
     [
@@ -72,7 +95,7 @@ fn criterion(
     measured: Option<(&Measured, Of)>,
 ) -> Criterion {
     let logs = |profiles: &[Profile], of: Of| -> Option<Group> {
-        let values: Vec<f64> = profiles.iter().map(|one| of(one).ln()).collect();
+        let values: Vec<f64> = profiles.iter().filter_map(of).map(f64::ln).collect();
         (values.len() >= PROFILES_MIN).then(|| Group::of(&values, 0.0)).flatten()
     };
     let difference = measured.and_then(|(all, of)| {
@@ -91,8 +114,14 @@ fn criterion(
             (Standing::TooFew, format!("it takes {PROFILES_MIN} profiles of each side"))
         }
         (Some(_), Some((estimate, (low, high)))) => {
+            let changes = measured.map(|(all, _)| &all.changes[..]).unwrap_or_default();
+            let changes: Vec<_> = changes.iter().take(SHOWN_MAX).map(Changed::text).collect();
+            let changed = match changes.is_empty() {
+                true => String::new(),
+                false => format!("; functions that changed: {}", changes.join(", ")),
+            };
             let text = format!(
-                "{}, between {} and {}; tolerated {}, below {} passes",
+                "{}, between {} and {}; tolerated {}, below {} passes{changed}",
                 percent(estimate),
                 percent(low),
                 percent(high),

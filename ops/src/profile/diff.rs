@@ -1,23 +1,25 @@
 //! `bifrost profile diff`: what changed between two profiles or two sets, function by function.
 //!
 //! Shares of all are compared, since two profiles are never of the same length, and values per request
-//! where both sides know their requests. This is arithmetic: whether a change is more than chance is
-//! asked of many profiles elsewhere.
+//! where both sides know their requests. That is arithmetic; which changes are more than chance is said
+//! beside it, where each side has several profiles.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
 use telemetry::Tasks;
 
+use super::entry::Kind;
 use super::error::ProfileError;
 use super::flame::{Side, Tree, plain};
 use super::functions::{ProfileSet, shown};
 use super::list::Chosen;
 use super::page::{self, Frame};
+use super::regression::{self, Limits};
 use super::select::TERMS;
 use super::store::{Store, StoreError};
 use super::write;
@@ -41,9 +43,27 @@ pub(crate) struct DiffArgs {
     /// Write a page with a graph here too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// What varies on its own: profiles of a process on a day vary together, unless they were taken in
+    /// turn with those of the other side.
+    #[arg(long, value_enum, default_value_t)]
+    witness: Witness,
+    /// Write processor time by request and what changed to this file, for `bifrost mirror verdict
+    /// --resources`; A is production and B is staging.
+    #[arg(long, value_name = "FILE")]
+    resources: Option<PathBuf>,
     /// How the answer is printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// What varies on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Witness {
+    /// A process on a day.
+    #[default]
+    Day,
+    /// Each profile.
+    Profile,
 }
 
 /// What a function takes on both sides.
@@ -116,8 +136,22 @@ pub(crate) async fn run(
             format!("{} cannot be compared with {}: choose a kind with kind=", a.unit, b.unit);
         return Err(ProfileError::Flag(text));
     }
+    let each = args.witness == Witness::Profile;
+    let judged = regression::compare(&a.observed(each), &b.observed(each), Limits::default());
     let changes = changes(&a, &b);
     output::result(&said(&changes, [&a, &b], args));
+    match args.format {
+        Format::Text => output::result(&format!("\n{}", judged.text(Style::stdout()))),
+        Format::Json => output::result(&format!("{}\n", json!({ "judged": judged }))),
+    }
+    if let Some(path) = &args.resources {
+        let document = json!({
+            "production": by_request(&a),
+            "staging": by_request(&b),
+            "changes": judged.changes,
+        });
+        write(Some(path), document.to_string().as_bytes())?;
+    }
     if args.format == Format::Text {
         output::note(&format!(
             "A: {}: {}\nB: {}: {}",
@@ -134,6 +168,13 @@ pub(crate) async fn run(
         write(Some(path), frame.page(&main).as_bytes())?;
     }
     Ok(Verdict::Clean)
+}
+
+/// Processor time by request of each profile that knows its requests.
+fn by_request(set: &ProfileSet) -> Vec<serde_json::Value> {
+    let known = set.profiles.iter().filter(|_| set.kind == Kind::Cpu);
+    let each = known.filter_map(|one| Some(one.total as f64 / one.requests?));
+    each.filter(|cpu_ns| *cpu_ns > 0.0).map(|cpu_ns| json!({ "cpu_ns": cpu_ns })).collect()
 }
 
 fn said(changes: &[Change], sides: [&ProfileSet; 2], args: &DiffArgs) -> String {

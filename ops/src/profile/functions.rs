@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use telemetry::profile::read::Stacks;
 
 use super::entry::{Entry, Kind};
+use super::regression::Observed;
 
 /// What a function takes, in the unit of its profile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +29,9 @@ pub(crate) struct Measured {
     pub(crate) day: String,
     /// Requests that ended meanwhile, if that is known.
     pub(crate) requests: Option<f64>,
-    /// The sum of all samples.
+    /// How many samples were taken.
+    pub(crate) samples: u64,
+    /// The sum of their values.
     pub(crate) total: i64,
     /// The functions.
     pub(crate) functions: BTreeMap<String, Taken>,
@@ -47,6 +50,7 @@ impl Measured {
                 .filter(|_| entry.kind == Kind::Cpu)
                 .map(|load| load.requests)
                 .filter(|requests| *requests > 0.0),
+            samples: stacks.samples(),
             total: stacks.total(),
             functions: functions(stacks),
         }
@@ -59,6 +63,7 @@ impl Measured {
             process: String::new(),
             day: String::new(),
             requests: None,
+            samples: stacks.samples(),
             total: stacks.total(),
             functions: functions(stacks),
         }
@@ -77,6 +82,28 @@ pub(crate) struct ProfileSet {
 }
 
 impl ProfileSet {
+    /// The profiles as they are judged, by samples that each function took itself. Profiles of a
+    /// process on a day vary together, and are one witness unless each is taken for one.
+    pub(crate) fn observed(&self, each: bool) -> Vec<Observed> {
+        let observed = |(place, one): (usize, &Measured)| {
+            let samples = one.samples as f64;
+            // Values are a multiple of samples, such as the time between two.
+            let scale = if one.total > 0 { samples / one.total as f64 } else { 0.0 };
+            let functions = one.functions.iter().filter(|(_, taken)| taken.flat > 0);
+            let day = if each { format!("{} {place}", one.day) } else { one.day.clone() };
+            Observed {
+                day,
+                process: one.process.clone(),
+                requests: one.requests,
+                total: samples,
+                functions: functions
+                    .map(|(name, taken)| (name.clone(), taken.flat as f64 * scale))
+                    .collect(),
+            }
+        };
+        self.profiles.iter().enumerate().map(observed).collect()
+    }
+
     /// The sum of all samples of all profiles.
     pub(crate) fn total(&self) -> i64 {
         self.profiles.iter().fold(0, |sum, one| sum.saturating_add(one.total))

@@ -26,8 +26,6 @@ use crate::statistics::several::{Difference, Group, false_discovery};
 /// One profile.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
-    /// The build of the process.
-    pub(crate) build: String,
     /// The process.
     pub(crate) process: String,
     /// The day, in any form that is the same all day.

@@ -26,7 +26,6 @@ fn side(random: &mut SmallRng, profiles: usize, grown: f64) -> Vec<Observed> {
                 functions.insert(format!("f{function}"), counted);
             }
             Observed {
-                build: "0.1.0".to_owned(),
                 process: format!("gateway-{}", profile % 4),
                 day: format!("day {}", profile / 4),
                 requests: Some(100_000.0),
