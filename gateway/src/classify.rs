@@ -303,7 +303,7 @@ pub(crate) fn caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Calle
 /// Who asks, and for which host, whether or not all hosts are answered alike.
 ///
 /// # Errors
-/// As [`caller`].
+/// As [`caller()`].
 pub(crate) fn whole_caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Caller, AskError> {
     Caller::read(parts, peer, hosts.trusted(), false)
 }
