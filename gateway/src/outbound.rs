@@ -25,13 +25,38 @@ pub(crate) type Client = Pooled<HttpsConnector<HttpConnector>, Full<Bytes>>;
 /// # Errors
 /// A text that says why TLS cannot be set up.
 pub(crate) fn client(tasks: &Tasks, name: &'static str) -> Result<Client, String> {
+    connecting(HttpConnector::new(), tasks, name)
+}
+
+/// As [`client()`], for servers that may send more than is read: the system takes in only so much.
+///
+/// # Errors
+/// As [`client()`].
+pub(crate) fn narrow_client(
+    tasks: &Tasks,
+    name: &'static str,
+    receive_bytes: u32,
+) -> Result<Client, String> {
+    let mut http = HttpConnector::new();
+    http.set_recv_buffer_size(Some(usize::try_from(receive_bytes).unwrap_or(usize::MAX)));
+    http.set_nodelay(true);
+    connecting(http, tasks, name)
+}
+
+fn connecting(
+    mut http: HttpConnector,
+    tasks: &Tasks,
+    name: &'static str,
+) -> Result<Client, String> {
+    // The connector around it decides on the scheme.
+    http.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
         .map_err(|error| error.to_string())?
         .https_or_http()
         .enable_http1()
         .enable_http2()
-        .build();
+        .wrap_connector(http);
     let mut client = Pooled::builder(TaskExecutor::new(tasks.clone(), name));
     client
         .pool_timer(TokioTimer::new())

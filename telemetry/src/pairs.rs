@@ -37,8 +37,8 @@ pub struct Pair {
     /// What staging answered; none when it gave no head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging: Option<Side>,
-    /// Why staging's answer is missing or not whole, if so: `connect`, `timeout`, `stall`, `reset` or
-    /// `loop`.
+    /// Why staging's answer is missing or not whole, if so: `connect`, `timeout`, `stall`, `reset`,
+    /// `long` or `loop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// Whether staging had failed before and was asked once more.

@@ -1,7 +1,7 @@
 //! What mirroring costs production: its slowest answers and its memory while staging is well, dead,
 //! silent, endless, cut or lying; and whether staging gets everything at a steady rate.
 //!
-//! The load is open: each request is due at its time, and what it waits behind others is its time too.
+//! Staging has the lowest priority of this machine, since it stands for another one. The load is open: each request is due at its time, and what it waits behind others is its time too.
 //! Measurements with and without the mirror take turns, and each pair of them gives one ratio.
 
 use std::net::SocketAddr;
@@ -26,6 +26,9 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 const KEEPS_UP: &str = "mirror at 100 % of 2,000 requests/s: share compared";
 const P99: &str = "mirror: p99 with staging";
+
+/// The lowest priority.
+const NICE: i32 = 19;
 
 /// What stands as staging.
 const STAGINGS: [(&str, Option<Mode>); 5] = [
@@ -74,7 +77,7 @@ fn slowest(table: &mut Table, name: &str, mode: Option<Mode>) -> Result<()> {
     }
     let (production, behind) = (Fleet::start(&FleetPlan::default())?, second()?);
     let small = files(&[&production, &behind])?;
-    let faulty = mode.map(|mode| FaultyNode::in_front_of(behind.gateway.http, mode)).transpose()?;
+    let faulty = mode.map(|mode| elsewhere(behind.gateway.http, mode)).transpose()?;
     let to = match &faulty {
         Some(faulty) => faulty.address(),
         None => fleet::free_address()?,
@@ -119,7 +122,30 @@ fn slowest(table: &mut Table, name: &str, mode: Option<Mode>) -> Result<()> {
 fn second() -> Result<Fleet> {
     let mirrors = ("hosts.mirrors", json!(["127.0.0.0/8"]));
     let env = ("access.env", json!("staging"));
-    Fleet::start(&FleetPlan { gateway_set: vec![mirrors, env], ..FleetPlan::default() })
+    let fleet =
+        Fleet::start(&FleetPlan { gateway_set: vec![mirrors, env], ..FleetPlan::default() })?;
+    for member in fleet.nodes.iter().chain([&fleet.gateway]) {
+        yield_to_others(member.process_id())?;
+    }
+    Ok(fleet)
+}
+
+/// A faulty staging; its threads have the priority of the one that makes them.
+fn elsewhere(behind: SocketAddr, mode: Mode) -> Result<FaultyNode> {
+    let made = std::thread::spawn(move || -> Result<FaultyNode> {
+        rustix::process::setpriority_process(None, NICE)?;
+        Ok(FaultyNode::in_front_of(behind, mode)?)
+    });
+    made.join().expect("it does not panic")
+}
+
+/// Gives all threads of a process the lowest priority.
+fn yield_to_others(process: u32) -> Result<()> {
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let id: i32 = thread?.file_name().to_string_lossy().parse()?;
+        rustix::process::setpriority_process(rustix::process::Pid::from_raw(id), NICE)?;
+    }
+    Ok(())
 }
 
 /// Files that all fleets have.

@@ -67,7 +67,8 @@ pub(super) async fn ask(
     let mut side = side(response.status(), headers, headed);
     let until = began + config.timeout;
     let (digest, failure) = read(response, offer, config, until).await;
-    answer.body = digest.finish(failure.is_none());
+    // What is too long is told from production's without its end.
+    answer.body = digest.finish(matches!(failure, None | Some(Failure::Long)));
     side.bytes = answer.body.bytes;
     side.whole = answer.body.whole;
     side.total_us = micros(began.elapsed());
@@ -111,7 +112,8 @@ async fn read(
             }
         }
     }
-    (digest, None)
+    let is_long = offer.production.body.bytes <= limit && digest.bytes() >= enough;
+    (digest, is_long.then_some(Failure::Long))
 }
 
 /// A time as pairs have it.

@@ -26,8 +26,8 @@ pub struct Config {
     /// What the choice of keys depends on: gateways with the same seed choose the same keys. Default
     /// `bifrost`.
     pub seed: String,
-    /// Most requests a second. Default 2000. Half of it is kept for answers of each kind alike, by
-    /// where their bytes came from, so that what is rare is not crowded out.
+    /// Most requests a second. Default 2500. A twentieth of it is kept for each of the places that
+    /// bytes come from, so that what is rare is not crowded out.
     pub requests_per_second: f64,
     /// Most bytes a second of staging's answers. Default 64 MiB.
     pub bytes_per_second: ByteSize,
@@ -81,7 +81,7 @@ impl Default for Config {
             to: None,
             fraction: 1.0,
             seed: "bifrost".to_owned(),
-            requests_per_second: 2000.0,
+            requests_per_second: 2500.0,
             bytes_per_second: ByteSize::mib(64),
             fetches_per_second: 20.0,
             queue: 2048,

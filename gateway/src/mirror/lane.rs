@@ -27,6 +27,8 @@ use crate::outbound::{self, Client};
 
 /// How much less the lane counts than the line, as `nice` has it.
 const NICE: i32 = 10;
+/// What the system takes in of an answer ahead of its being read: staging may send without end.
+const RECEIVE_BYTES: u32 = 128 * 1024;
 /// Second tries that may wait.
 const LATER_MAX: usize = 256;
 /// How often files are written out and tidied.
@@ -63,7 +65,7 @@ pub(super) fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(failed)?;
     let lane = Lane {
-        client: outbound::client(tasks, "mirror connection")?,
+        client: outbound::narrow_client(tasks, "mirror connection", RECEIVE_BYTES)?,
         shared,
         store,
         is_refused: false,
@@ -232,7 +234,13 @@ impl Shared {
                     );
                 }
             }
-            Some(Failure::Connect | Failure::Timeout | Failure::Stall | Failure::Reset) => {
+            Some(
+                Failure::Connect
+                | Failure::Timeout
+                | Failure::Stall
+                | Failure::Reset
+                | Failure::Long,
+            ) => {
                 if health.failed(&offer.settings.config, Instant::now()) {
                     info!(failure = ?answered.failure, "staging is left alone for a while");
                 }

@@ -1,7 +1,7 @@
 //! How much may be copied: requests, bytes and searches of the network, by the second.
 //!
-//! Half of the requests belong to everybody; the other half is divided among the places that bytes
-//! come from, so that a flood of hits leaves room for the rare request that went to the network.
+//! Of the requests a fifth is divided among the places that bytes come from, so that a flood of hits
+//! leaves room for the rare request that went to the network; the rest belongs to everybody.
 
 use std::time::Instant;
 
@@ -10,6 +10,9 @@ use telemetry::metrics::Label;
 use super::config::Config;
 use super::words::Dropped;
 use crate::outcome::Source;
+
+/// The part of requests that is kept for places that bytes come from.
+const KEPT: f64 = 0.2;
 
 /// A bucket that fills by the second and holds what one second brings.
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +54,11 @@ pub(super) struct Quota {
 
 impl Quota {
     pub(super) fn new(config: &Config, now: Instant) -> Self {
-        let half = config.requests_per_second / 2.0;
-        let each = half / Source::ALL.len() as f64;
+        let kept = config.requests_per_second * KEPT;
+        let each = kept / Source::ALL.len() as f64;
         Self {
             filled: now,
-            common: Bucket::new(half),
+            common: Bucket::new(config.requests_per_second - kept),
             of_source: [Bucket::new(each); Source::ALL.len()],
             fetches: Bucket::new(config.fetches_per_second),
             bytes: Bucket::new(config.bytes_per_second.as_u64() as f64),
@@ -100,7 +103,7 @@ mod tests {
 
     fn quota(now: Instant) -> Quota {
         let config = Config {
-            requests_per_second: 80.0,
+            requests_per_second: 200.0,
             fetches_per_second: 2.0,
             bytes_per_second: ByteSize::b(1000),
             ..Config::default()
@@ -116,14 +119,14 @@ mod tests {
     fn a_flood_of_hits_leaves_room_for_what_is_rare() {
         let now = Instant::now();
         let mut quota = quota(now);
-        assert_eq!(taken(&mut quota, Source::Hit, now), 50);
+        assert_eq!(taken(&mut quota, Source::Hit, now), 170);
         assert_eq!(quota.take(Source::Hit, now), Err(Dropped::Requests));
         assert_eq!(taken(&mut quota, Source::Pool, now), 10);
         // A second later as much is there again, and no more after an hour.
         let later = now + Duration::from_secs(1);
-        assert_eq!(taken(&mut quota, Source::Hit, later), 50);
+        assert_eq!(taken(&mut quota, Source::Hit, later), 170);
         let later = now + Duration::from_secs(3600);
-        assert_eq!(taken(&mut quota, Source::Hit, later), 50);
+        assert_eq!(taken(&mut quota, Source::Hit, later), 170);
     }
 
     #[test]

@@ -83,6 +83,8 @@ label! {
         Stall = "stall",
         /// The body was cut.
         Reset = "reset",
+        /// The body is longer than production's, however long that goes on.
+        Long = "long",
         /// It is no staging: it mirrors for the same environment, or is this gateway itself.
         Loop = "loop",
     }

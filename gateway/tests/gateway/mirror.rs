@@ -181,7 +181,7 @@ async fn staging_that_is_dead_silent_endless_or_cut_costs_nobody_anything() {
     for (play, failure) in [
         (None, Some("connect")),
         (Some(Play::Silence), Some("timeout")),
-        (Some(Play::Endless), None),
+        (Some(Play::Endless), Some("long")),
         (Some(Play::Reset), Some("reset")),
         (Some(Play::Bytes(b"no HTTP at all\r\n\r\n".to_vec())), Some("connect")),
     ] {
@@ -201,15 +201,15 @@ async fn staging_that_is_dead_silent_endless_or_cut_costs_nobody_anything() {
         if let Some(failure) = failure {
             let labels = format!("failure=\"{failure}\"");
             assert_eq!(gateway.metric(FAILURES, &labels), 4, "{labels}");
-            assert_eq!(gateway.metric(PAIRS, "result=\"rates\""), 4);
+            let result = if failure == "long" { "different" } else { "rates" };
+            assert_eq!(gateway.metric(PAIRS, &format!("result=\"{result}\"")), 4);
             // From here on it is left alone.
             gateway.metric_becomes("bifrost_gateway_mirror_copying", "", 0).await;
             gateway.get(&path).await;
             assert_eq!(gateway.metric(DROPPED, "reason=\"unhealthy\""), 1);
         }
-        if let Some(staging) = staging.filter(|_| failure.is_none()) {
+        if let Some(staging) = staging.filter(|_| failure == Some("long")) {
             // What production's answer does not have is not read: one read of a buffer, no more.
-            assert_eq!(gateway.metric(PAIRS, "result=\"different\""), 4);
             let read = gateway.metric("bifrost_gateway_mirror_bytes_total", "");
             assert!(read < 4 * 512 * 1024, "{read}");
             assert!(staging.sent() < 64 * 1024 * 1024, "{}", staging.sent());

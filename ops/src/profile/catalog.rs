@@ -86,7 +86,7 @@ pub(crate) async fn bytes(store: &Store, entry: &Entry) -> Result<Bytes, Profile
 /// A profile, proven and read.
 ///
 /// # Errors
-/// As [`bytes`]; [`ProfileError::Read`].
+/// As [`bytes()`]; [`ProfileError::Read`].
 pub(crate) async fn stacks(
     store: &Store,
     entry: &Entry,
