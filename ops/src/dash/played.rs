@@ -61,6 +61,14 @@ fn gateway() -> Vec<String> {
     ] {
         all.push(format!("counter bifrost_gateway_{counter}_total"));
     }
+    all.extend([
+        "counter bifrost_gateway_mirror_pairs_total lane=staging|again result=same|different".to_owned(),
+        "counter bifrost_gateway_mirror_differences_total lane=staging|again class=verifiable|rendered \
+         difference=body|header"
+            .to_owned(),
+        "counter bifrost_gateway_mirror_dropped_total reason=unhealthy|queue".to_owned(),
+        "histogram bifrost_gateway_mirror_first_byte_seconds by=production|staging".to_owned(),
+    ]);
     for gauge in
         ["accept_connections", "cache_block_bytes", "denylist_lines", "denylist_age_seconds"]
     {
