@@ -132,11 +132,11 @@ fn a_second_build_is_judged_by_real_requests_and_a_planted_fault_rejects_it() {
     assert_eq!(json(&mended)["results"]["same"], json(&mended)["asked"]);
 
     // Errors of staging are counted by their rate, and cost production nothing.
-    fs::write(folder.join("fleet/planted"), "error:3").expect("it is written");
+    fs::write(folder.join("fleet/planted"), "error:1").expect("it is written");
     ask(&up, folder, &paths[..6]);
     let last = lines(folder, "pairs");
-    let failed = |pair: &&Value| pair["result"] == "rates";
-    assert_eq!(last[later.len()..].iter().filter(failed).count(), 2);
+    let failed = |pair: &&Value| pair["result"] == "rates" && pair["retried"] == true;
+    assert_eq!(last[later.len()..].iter().filter(failed).count(), 6);
 
     up.process.terminate();
     assert!(up.process.wait(PATIENCE).is_some_and(|status| status.success()), "it drains");
