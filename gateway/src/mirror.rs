@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
@@ -92,6 +92,7 @@ struct Settings {
 }
 
 /// An answer of production that waits to be compared.
+#[derive(Clone)]
 struct Offer {
     lane: Lane,
     request: Copied,
@@ -100,7 +101,7 @@ struct Offer {
     format: &'static str,
     production: Answer,
     ended: Ended,
-    at: std::time::SystemTime,
+    at: SystemTime,
     settings: Arc<Settings>,
     retried: bool,
 }
@@ -226,23 +227,12 @@ impl Mirror {
         Some(Box::new(Tapped {
             mirror: self.clone(),
             digest: Digest::new(shape, false, limit),
-            offer: Some(Offer {
-                lane: Lane::Staging,
-                request,
-                question,
-                shape,
-                format: record.format.unwrap_or("redirect"),
-                production: compare::head(head.status, head.headers),
-                ended: Ended {
-                    outcome: head.outcome,
-                    source,
-                    first_byte: std::time::Duration::ZERO,
-                    total: std::time::Duration::ZERO,
-                },
-                at: std::time::SystemTime::UNIX_EPOCH,
-                settings,
-                retried: false,
-            }),
+            request,
+            question,
+            shape,
+            format: record.format.unwrap_or("redirect"),
+            production: compare::head(head.status, head.headers),
+            settings,
             is_trial,
             again,
         }))
@@ -267,32 +257,14 @@ impl Shared {
         outcome: Outcome,
         source: Source,
     ) -> Result<bool, Dropped> {
-        match outcome {
-            Outcome::Blocked => return Err(Dropped::Private),
-            Outcome::Overload | Outcome::Limited => return Err(Dropped::Overload),
-            Outcome::Ok
-            | Outcome::NotModified
-            | Outcome::ClientError
-            | Outcome::NotFound
-            | Outcome::ClientAbort
-            | Outcome::NoProviders
-            | Outcome::Unreachable
-            | Outcome::NameUnresolved
-            | Outcome::BadContent
-            | Outcome::Timeout
-            | Outcome::UpstreamFault
-            | Outcome::Truncated
-            | Outcome::Internal => {}
-        }
-        if copied::is_private(headers) {
+        if outcome == Outcome::Blocked || copied::is_private(headers) {
             return Err(Dropped::Private);
         }
+        if matches!(outcome, Outcome::Overload | Outcome::Limited) {
+            return Err(Dropped::Overload);
+        }
         // What production looked for and did not find, staging looks for as well.
-        let source = if outcome.is_of_network() || outcome == Outcome::NoProviders {
-            Source::Network
-        } else {
-            source
-        };
+        let source = if outcome.is_of_network() { Source::Network } else { source };
         let now = Instant::now();
         let mut health = self.health.lock();
         let was_well = health.is_well();
@@ -344,7 +316,12 @@ impl Settings {
 struct Tapped {
     mirror: Mirror,
     digest: Digest,
-    offer: Option<Offer>,
+    request: Copied,
+    question: Question,
+    shape: Shape,
+    format: &'static str,
+    production: Answer,
+    settings: Arc<Settings>,
     is_trial: bool,
     again: bool,
 }
@@ -354,8 +331,7 @@ impl Tap for Tapped {
         self.digest.update(bytes);
     }
 
-    fn ended(mut self: Box<Self>, ended: &Ended) {
-        let Some(mut offer) = self.offer.take() else { return };
+    fn ended(self: Box<Self>, ended: &Ended) {
         let shared = &self.mirror.shared;
         let refused = if ended.outcome == Outcome::ClientAbort {
             Some(Dropped::ClientLeft)
@@ -369,9 +345,20 @@ impl Tap for Tapped {
             shared.unused(self.is_trial);
             return;
         }
-        offer.production.body = self.digest.finish(ended.outcome != Outcome::Truncated);
-        (offer.ended, offer.at) = (ended.clone(), std::time::SystemTime::now());
-        let again = self.again.then(|| offer.again());
+        let body = self.digest.finish(ended.outcome != Outcome::Truncated);
+        let offer = Offer {
+            lane: Lane::Staging,
+            request: self.request,
+            question: self.question,
+            shape: self.shape,
+            format: self.format,
+            production: Answer { body, ..self.production },
+            ended: ended.clone(),
+            at: SystemTime::now(),
+            settings: self.settings,
+            retried: false,
+        };
+        let again = self.again.then(|| Offer { lane: Lane::Again, ..offer.clone() });
         for offer in std::iter::once(offer).chain(again) {
             match self.mirror.offers.try_send(offer) {
                 Ok(()) => shared.metrics.waiting.inc(),
@@ -380,24 +367,6 @@ impl Tap for Tapped {
                     shared.unused(self.is_trial);
                 }
             }
-        }
-    }
-}
-
-impl Offer {
-    /// The same, for this gateway itself.
-    fn again(&self) -> Self {
-        Self {
-            lane: Lane::Again,
-            request: self.request.clone(),
-            question: self.question,
-            shape: self.shape,
-            format: self.format,
-            production: self.production.clone(),
-            ended: self.ended.clone(),
-            at: self.at,
-            settings: Arc::clone(&self.settings),
-            retried: false,
         }
     }
 }
@@ -423,10 +392,7 @@ fn hash(parts: &[&[u8]]) -> u64 {
 
 /// How far an answer can be compared.
 fn question(parts: &Parts, head: &Head<'_>, record: &Record) -> Question {
-    let etag = head.headers.get(header::ETAG).map_or(&b""[..], |etag| etag.as_bytes());
-    let is_rendered = [&b"\"DirIndex-"[..], b"\"DagIndex-", b"W/\"DirIndex-", b"W/\"DagIndex-"]
-        .iter()
-        .any(|drawn| etag.starts_with(drawn));
+    let is_rendered = compare::told(head.headers).is_rendered;
     let is_head = parts.method == Method::HEAD;
     // The whole of one block is the answer: the block itself, or a file that has no other.
     let is_block = record.format == Some("raw")

@@ -9,8 +9,10 @@ use crate::cid::Cid;
 mod archive;
 mod body;
 mod links;
+mod told;
 
 pub use body::{Digest, Seen, Shape};
+pub use told::{BUILD_HEADER, TIMING_HEADER, Told, timing};
 
 /// How far two answers can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +131,10 @@ const CACHE_CONTROL: usize = 1;
 const ETAG: usize = 2;
 const ROOTS: usize = 4;
 
+/// The headers of a request that its answer can depend on: all that a copy of one brings.
+pub const ASKED_HEADERS: [&str; 6] =
+    ["accept", "range", "if-range", "if-none-match", "if-modified-since", "cache-control"];
+
 /// Longest value of a header that is compared; of a longer one, this much.
 pub const VALUE_BYTES_MAX: usize = 2048;
 
@@ -203,6 +209,15 @@ impl Agreement {
             Agreement::Different(_) => "different",
             Agreement::Moved => "moved",
             Agreement::Rates => "rates",
+        }
+    }
+
+    /// In what they differ, if they do.
+    #[must_use]
+    pub fn differences(&self) -> &[Difference] {
+        match self {
+            Agreement::Different(differences) => differences,
+            Agreement::Same | Agreement::Moved | Agreement::Rates => &[],
         }
     }
 }

@@ -3,11 +3,13 @@
 //! A pair names its request by a hash alone, so that lines can be kept and shared as access records
 //! can. Words are those of `ipfs::answer`, which decides what two answers have to agree on.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
 mod segments;
 
-pub use segments::{Bounds, Segments, files};
+pub use segments::{Bounds, Segments};
 
 /// Version of the format; readers refuse others.
 pub const VERSION: u8 = 1;
@@ -73,6 +75,19 @@ pub struct Side {
     /// Which build answered, as `0.1.0+commit`, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
+}
+
+/// A time as pairs have it, in microseconds.
+#[must_use]
+pub fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A moment as pairs have it, in milliseconds since 1970.
+#[must_use]
+pub fn millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Side {

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use ipfs::answer::{Answer, Digest};
-use telemetry::pairs::Side;
+use telemetry::pairs::{Side, micros};
 use tokio::time::{timeout, timeout_at};
 
 use super::compare;
@@ -76,14 +76,15 @@ pub(super) async fn ask(
 }
 
 fn side(status: StatusCode, headers: &HeaderMap, headed: Duration) -> Side {
+    let told = compare::told(headers);
     Side {
         status: status.as_u16(),
-        cache: compare::told_source(headers).to_owned(),
-        first_byte_us: micros(compare::told_time(headers).unwrap_or(headed)),
+        cache: told.cache.to_owned(),
+        first_byte_us: micros(told.first_byte.unwrap_or(headed)),
         total_us: 0,
         bytes: 0,
         whole: false,
-        build: compare::told_build(headers),
+        build: told.build,
     }
 }
 
@@ -114,9 +115,4 @@ async fn read(
     }
     let is_long = offer.production.body.bytes <= limit && digest.bytes() >= enough;
     (digest, is_long.then_some(Failure::Long))
-}
-
-/// A time as pairs have it.
-pub(super) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -7,19 +7,10 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
+use ipfs::answer::ASKED_HEADERS;
 use serde_json::{Value, json};
 
 use crate::classify::Caller;
-
-/// The headers that an answer can depend on.
-const HEADERS: [HeaderName; 6] = [
-    header::ACCEPT,
-    header::RANGE,
-    header::IF_RANGE,
-    header::IF_NONE_MATCH,
-    header::IF_MODIFIED_SINCE,
-    header::CACHE_CONTROL,
-];
 
 /// The parameters that an answer can depend on; those of websites are for scripts of theirs.
 const PARAMETERS: [&str; 10] = [
@@ -55,8 +46,9 @@ pub(super) struct Copied {
 impl Copied {
     /// A copy; none when the host cannot be told.
     pub(super) fn of(parts: &Parts, caller: &Caller, request_id: &HeaderValue) -> Option<Self> {
-        let headers = HEADERS.iter().flat_map(|name| {
-            parts.headers.get_all(name).iter().map(|value| (name.clone(), value.clone()))
+        let headers = ASKED_HEADERS.map(HeaderName::from_static).into_iter().flat_map(|name| {
+            let values = parts.headers.get_all(&name).iter().cloned();
+            values.map(move |value| (name.clone(), value)).collect::<Vec<_>>()
         });
         Some(Self {
             method: parts.method.clone(),

@@ -6,19 +6,19 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use ipfs::answer::{self, Agreement};
 use serde_json::{Value, json};
 use telemetry::metrics::Label;
-use telemetry::pairs::{Pair, Side, VERSION};
+use telemetry::pairs::{Pair, Side, VERSION, micros, millis};
 use telemetry::{TaskHandle, Tasks, build_info};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use super::ask::{Answered, ask, micros};
+use super::ask::{Answered, ask};
 use super::mark::Mark;
 use super::store::Store;
 use super::words::{By, Class, Compared, Difference, Dropped, Failure, Lane as Way};
@@ -155,11 +155,7 @@ impl Lane {
             None => (answer::Class::Network, Agreement::Rates),
         };
         self.shared.count(offer, &answered, class, &agreement);
-        let differences = match &agreement {
-            Agreement::Different(differences) => differences.as_slice(),
-            Agreement::Same | Agreement::Moved | Agreement::Rates => &[],
-        };
-        let differences: Vec<String> = differences.iter().map(|found| found.text()).collect();
+        let differences = agreement.differences().iter().map(|found| found.text()).collect();
         let pair = Pair {
             v: VERSION,
             at_ms: millis(offer.at),
@@ -263,11 +259,9 @@ impl Shared {
     ) {
         let metrics = &self.metrics;
         metrics.pairs.at((offer.lane, Compared::from(agreement))).inc();
-        if let Agreement::Different(differences) = agreement {
-            for found in differences {
-                let labels = (offer.lane, Class::from(class), Difference::from(*found));
-                metrics.differences.at(labels).inc();
-            }
+        for found in agreement.differences() {
+            let labels = (offer.lane, Class::from(class), Difference::from(*found));
+            metrics.differences.at(labels).inc();
         }
         if let Some(failure) = answered.failure.filter(|_| offer.lane == Way::Staging) {
             metrics.failures.at(failure).inc();
@@ -332,9 +326,4 @@ fn key(offer: &Offer) -> Value {
     key["at_ms"] = json!(millis(offer.at));
     key["cache"] = json!(offer.ended.source.text());
     key
-}
-
-fn millis(at: SystemTime) -> u64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

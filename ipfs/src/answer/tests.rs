@@ -38,10 +38,7 @@ fn ok(shape: Shape, bytes: &[u8]) -> Answer {
 }
 
 fn differences(question: &Question, one: &Answer, two: &Answer) -> Vec<String> {
-    match compare(question, one, two).1 {
-        Agreement::Different(found) => found.into_iter().map(Difference::text).collect(),
-        Agreement::Same | Agreement::Moved | Agreement::Rates => Vec::new(),
-    }
+    compare(question, one, two).1.differences().iter().map(|found| found.text()).collect()
 }
 
 fn block(text: &str) -> Block {

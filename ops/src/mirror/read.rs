@@ -61,11 +61,29 @@ pub(crate) fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, MirrorErr
     Ok(found)
 }
 
+/// A file, or the files of a kind in a folder and in those that it holds.
+///
+/// # Errors
+/// `Nothing` when there is no such path, `File` when a folder cannot be read.
+pub(crate) fn found(path: &Path, kind: &str) -> Result<Vec<PathBuf>, MirrorError> {
+    if !path.is_dir() {
+        return match path.is_file() {
+            true => Ok(vec![path.to_path_buf()]),
+            false => Err(MirrorError::Nothing(path.to_path_buf())),
+        };
+    }
+    let mut list = Vec::new();
+    for folder in folders(path)? {
+        list.extend(files(&folder, kind)?);
+    }
+    Ok(list)
+}
+
 /// A folder and those in it: each gateway of a machine has one of its own.
 ///
 /// # Errors
 /// `File` when it cannot be read.
-pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, MirrorError> {
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, MirrorError> {
     let mut found = vec![folder.to_path_buf()];
     for entry in std::fs::read_dir(folder).map_err(at(folder))? {
         let path = entry.map_err(at(folder))?.path();
@@ -86,17 +104,7 @@ pub(crate) fn read(paths: &[PathBuf], most: usize) -> Result<Pairs, MirrorError>
     let mut all = Pairs::default();
     let mut seen = HashSet::new();
     for path in paths {
-        let mut list = Vec::new();
-        match path.is_dir() {
-            true => {
-                for folder in folders(path)? {
-                    list.extend(files(&folder, "pairs")?);
-                }
-            }
-            false if path.is_file() => list.push(path.clone()),
-            false => return Err(MirrorError::Nothing(path.clone())),
-        }
-        for file in list {
+        for file in found(path, "pairs")? {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             all.folders.insert(folder.unwrap_or(Path::new(".")).to_path_buf());
             all.read_file(&file, &mut seen, most)?;

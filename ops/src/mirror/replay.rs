@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use futures::StreamExt;
@@ -16,7 +16,7 @@ use futures::stream::FuturesUnordered;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use telemetry::Tasks;
-use telemetry::pairs::{Bounds, Segments};
+use telemetry::pairs::{Bounds, Segments, micros};
 
 mod ask;
 mod keys;
@@ -266,15 +266,6 @@ fn text(replayed: &Replayed, style: Style) -> String {
         row(&format!("time to the first byte, {quantile}"), super::words::time(time));
     }
     format!("{}\n", table.render("", style))
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How often it is looked for what is too old.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// How the life of a line is divided: a file holds no more than this part of it, so that what is
 /// deleted is no more than this much older than it may be.
 const FILES_PER_LIFE: u32 = 8;
@@ -34,6 +37,8 @@ pub struct Segments {
     bytes: u64,
     /// When the first line of the file was written.
     began: Option<SystemTime>,
+    /// When it is looked for what is too old again.
+    look_at: SystemTime,
 }
 
 impl Segments {
@@ -54,7 +59,8 @@ impl Segments {
         let bytes = found.len();
         let began = if bytes > 0 { Some(found.modified()?) } else { None };
         let file = BufWriter::new(file);
-        let mut this = Self { folder: folder.to_owned(), stem, bounds, file, bytes, began };
+        let (folder, look_at) = (folder.to_owned(), UNIX_EPOCH);
+        let mut this = Self { folder, stem, bounds, file, bytes, began, look_at };
         if bytes > 0 {
             // A process that was killed may have left half a line.
             this.file.write_all(b"\n")?;
@@ -100,6 +106,12 @@ impl Segments {
         if self.is_due(now) {
             self.put_aside(now)?;
         }
+        if now >= self.look_at { self.forget(now) } else { Ok(()) }
+    }
+
+    /// Deletes what is too old, and the oldest of what is too much.
+    fn forget(&mut self, now: SystemTime) -> io::Result<()> {
+        self.look_at = now + LOOK_EVERY;
         let aside = files(&self.folder, self.stem)?;
         let aside: Vec<_> = aside.into_iter().filter(|path| *path != self.path()).collect();
         let too_many = aside.len().saturating_sub(self.bounds.files);
@@ -131,7 +143,7 @@ impl Segments {
         fs::rename(self.path(), aside)?;
         self.file = BufWriter::new(open(&self.path())?);
         (self.bytes, self.began) = (0, None);
-        Ok(())
+        self.forget(now)
     }
 
     fn path(&self) -> PathBuf {
@@ -143,7 +155,7 @@ impl Segments {
 ///
 /// # Errors
 /// What the system says of the folder.
-pub fn files(folder: &Path, stem: &str) -> io::Result<Vec<PathBuf>> {
+fn files(folder: &Path, stem: &str) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

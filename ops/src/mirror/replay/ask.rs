@@ -1,18 +1,17 @@
 //! One request to both gateways at once, read as far as it is compared.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use ipfs::Cid;
-use ipfs::answer::{self, Agreement, Answer, Class, Digest, Question, Shape};
+use ipfs::answer::{self, Agreement, Answer, Class, Digest, Question, Shape, Told};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use telemetry::Tasks;
-use telemetry::pairs::{Pair, Side, VERSION};
+use telemetry::pairs::{Pair, Side, VERSION, micros, millis};
 
 use super::keys::Key;
-use super::{micros, now_ms};
 use crate::mirror::MirrorError;
 use crate::web::{Web, url_of};
 
@@ -44,7 +43,7 @@ pub(super) struct Got {
     pub(super) failure: Option<&'static str>,
     pub(super) first_byte: Duration,
     total: Duration,
-    cache: String,
+    cache: &'static str,
     build: Option<String>,
     is_rendered: bool,
     etag: Option<String>,
@@ -138,17 +137,14 @@ impl Asker {
             (Some(one), Some(two)) => answer::compare(&reference.question(key), one, two),
             (Some(_) | None, _) => (Class::Network, Agreement::Rates),
         };
-        let differences = match &agreement {
-            Agreement::Different(found) => found.iter().map(|found| found.text()).collect(),
-            Agreement::Same | Agreement::Moved | Agreement::Rates => Vec::new(),
-        };
+        let differences = agreement.differences().iter().map(|found| found.text()).collect();
         let mut hash = Sha256::new();
         hash.update(self.secret);
         hash.update(key.target.as_bytes());
         let hash: [u8; 32] = hash.finalize().into();
         Pair {
             v: VERSION,
-            at_ms: now_ms(),
+            at_ms: millis(SystemTime::now()),
             env: "replay".to_owned(),
             gateway: "replay".to_owned(),
             key: hex::encode(&hash[..8]),
@@ -196,7 +192,7 @@ impl Got {
             failure: None,
             first_byte: Duration::ZERO,
             total: Duration::ZERO,
-            cache: "unknown".to_owned(),
+            cache: "unknown",
             build: None,
             is_rendered: false,
             etag: None,
@@ -210,23 +206,10 @@ impl Got {
             headers.get_all(name).iter().map(HeaderValue::as_bytes)
         }));
         // A gateway that takes this for mirrored tells its own time, without the way to it.
-        let told = text("server-timing").and_then(|timing| timing.strip_prefix("first-byte;dur="));
-        if let Some(Ok(millis)) = told.map(str::parse::<f64>)
-            && let Ok(time) = Duration::try_from_secs_f64(millis / 1000.0)
-        {
-            self.first_byte = time;
-        }
-        self.cache = match text("cache-status") {
-            Some(status) if status.starts_with("bifrost-gateway; hit") => "hit",
-            Some(status) if status.starts_with("bifrost-node; hit") => "pool",
-            Some(status) if status.starts_with("bifrost-node; fwd") => "network",
-            Some(_) | None => "unknown",
-        }
-        .to_owned();
-        self.build = text("bifrost-build").filter(|build| build.len() <= 128).map(str::to_owned);
+        let told = Told::of(text);
+        self.first_byte = told.first_byte.unwrap_or(self.first_byte);
+        (self.cache, self.build, self.is_rendered) = (told.cache, told.build, told.is_rendered);
         self.etag = text("etag").map(str::to_owned);
-        let etag = self.etag.as_deref().unwrap_or_default().trim_start_matches("W/");
-        self.is_rendered = etag.starts_with("\"DirIndex-") || etag.starts_with("\"DagIndex-");
     }
 
     fn question(&self, key: &Key) -> Question {
@@ -252,17 +235,14 @@ impl Got {
             return false;
         };
         // Compared with itself it can only be what it is named, or not.
-        match answer::compare(&self.question(key), answer, answer).1 {
-            Agreement::Different(_) => true,
-            Agreement::Same | Agreement::Moved | Agreement::Rates => false,
-        }
+        !answer::compare(&self.question(key), answer, answer).1.differences().is_empty()
     }
 
     fn side(&self) -> Option<Side> {
         let answer = self.answer.as_ref()?;
         Some(Side {
             status: answer.status,
-            cache: self.cache.clone(),
+            cache: self.cache.to_owned(),
             first_byte_us: micros(self.first_byte),
             total_us: micros(self.total),
             bytes: answer.body.bytes,

@@ -7,18 +7,16 @@ use std::sync::Arc;
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Request};
 use http_body_util::Full;
+use ipfs::answer::ASKED_HEADERS;
 use serde_json::Value;
 
 use super::super::MirrorError;
-use super::super::read::{files, folders, lines};
+use super::super::read::{found, lines};
 
 /// Most keys: each has some 400 bytes.
 const KEYS_MAX: usize = 2_000_000;
 /// Longest line that is read.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
-/// Headers that a key may bring; all else stays behind.
-const HEADERS: [&str; 6] =
-    ["accept", "range", "if-range", "if-none-match", "if-modified-since", "cache-control"];
 
 /// A request.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,17 +60,7 @@ impl Keys {
 pub(super) fn read(paths: &[PathBuf]) -> Result<Keys, MirrorError> {
     let mut keys = Keys::default();
     for path in paths {
-        let mut list = Vec::new();
-        match path.is_dir() {
-            true => {
-                for folder in folders(path)? {
-                    list.extend(files(&folder, "keys")?);
-                }
-            }
-            false if path.is_file() => list.push(path.clone()),
-            false => return Err(MirrorError::Nothing(path.clone())),
-        }
-        for file in list {
+        for file in found(path, "keys")? {
             lines(&file, LINE_BYTES_MAX, |_, line, _| {
                 keys.add(line);
                 if keys.list.len() > KEYS_MAX {
@@ -123,7 +111,7 @@ fn key(record: &Value) -> Option<Key> {
     };
     let headers = asked.get("headers").and_then(Value::as_object);
     let headers = headers.into_iter().flatten().filter_map(|(name, value)| {
-        let known = HEADERS.iter().find(|known| *known == name)?;
+        let known = ASKED_HEADERS.iter().find(|known| *known == name)?;
         Some((HeaderName::from_static(known), HeaderValue::from_str(value.as_str()?).ok()?))
     });
     let at_ms = record.get("at_ms").and_then(Value::as_u64);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use telemetry::pairs::micros;
 
 use super::ask::Both;
-use super::micros;
 
 /// Times that are kept for quantiles: of more, every second one is, then every fourth.
 const TIMES_MAX: usize = 1 << 20;
