@@ -203,6 +203,20 @@ impl Cid {
         Ok(cid)
     }
 
+    /// Whether [`Cid::from_bytes`] would read these bytes. The two forms that nearly all links have are told
+    /// at a glance: folders and files have thousands of links, of which few are followed.
+    ///
+    /// # Errors
+    /// As [`Cid::from_bytes`].
+    pub fn check(bytes: &[u8]) -> Result<(), CidError> {
+        let is_common = match bytes {
+            [0x12, 0x20, digest @ ..] => digest.len() == 32,
+            [0x01, 0x55 | 0x70, 0x12, 0x20, digest @ ..] => digest.len() == 32,
+            _ => false,
+        };
+        if is_common { Ok(()) } else { Self::from_bytes(bytes).map(|_| ()) }
+    }
+
     /// Reads a binary CID from the front of a slice; returns it with the bytes that it took.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 //! A hand-written reader, because the codec is two small protobuf messages with stricter rules than
 //! protobuf has: one canonical form, nothing unknown, links never split by data. Names and data are
 //! slices of the block, so reading a node copies no content. What strangers wrote is read by [`view`],
-//! which keeps no links.
+//! which keeps no links, and which counts no references: threads that look for names in one hot folder
+//! would wait for each other at its counter.
 
 use bytes::Bytes;
 
@@ -66,33 +67,57 @@ impl View {
     }
 
     /// The links in their stored order.
-    pub fn links(&self) -> Links {
-        Links { block: self.block.clone(), at: 0 }
+    pub fn links(&self) -> Links<'_> {
+        self.links_from(0)
+    }
+
+    /// The links from a place on, which [`Links::place`] of this node gave.
+    pub fn links_from(&self, place: usize) -> Links<'_> {
+        Links { fields: Fields { whole: &self.block, at: place } }
     }
 }
 
-/// The links of a node, from its bytes and a place in them.
-#[derive(Debug, Clone)]
-pub struct Links {
-    block: Bytes,
-    at: usize,
+/// A link as it lies in its block: who looks for one of many reads no CID but its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkView<'a> {
+    hash: &'a [u8],
+    /// Its name, usually UTF-8; empty inside files.
+    pub name: &'a [u8],
+    /// See [`Link::tsize`].
+    pub tsize: u64,
 }
 
-impl Iterator for Links {
-    type Item = Link;
+impl LinkView<'_> {
+    /// What it refers to.
+    pub fn cid(&self) -> Cid {
+        Cid::from_bytes(self.hash).expect("checked by `view`")
+    }
+}
 
-    fn next(&mut self) -> Option<Link> {
-        let mut fields = Fields { whole: &self.block, at: self.at };
-        let mut found = None;
-        while let Some((field, value)) = fields.next().expect("read before by `view`") {
+/// The links of a node, one by one.
+#[derive(Debug)]
+pub struct Links<'a> {
+    fields: Fields<'a>,
+}
+
+impl Links<'_> {
+    /// Where [`View::links_from`] goes on after the last link that was given.
+    pub fn place(&self) -> usize {
+        self.fields.at
+    }
+}
+
+impl<'a> Iterator for Links<'a> {
+    type Item = LinkView<'a>;
+
+    fn next(&mut self) -> Option<LinkView<'a>> {
+        while let Some((field, value)) = self.fields.next().expect("checked by `view`") {
             if field == 2 {
-                let link = value.bytes().and_then(|bytes| decode_link(&bytes, 0));
-                found = Some(link.expect("read before by `view`"));
-                break;
+                let link = value.bytes().and_then(read_link);
+                return Some(link.expect("checked by `view`"));
             }
         }
-        self.at = fields.at;
-        found
+        None
     }
 }
 
@@ -108,12 +133,14 @@ pub fn view(block: &Bytes) -> Result<View, DagPbError> {
         match field {
             2 if links_done => return Err(DagPbError::Malformed("links split by data")),
             2 => {
-                decode_link(&value.bytes()?, view.links)?;
+                let link = read_link(value.bytes()?)?;
+                let index = view.links;
+                Cid::check(link.hash).map_err(|source| DagPbError::Link { index, source })?;
                 view.links += 1;
             }
             1 if view.data.is_some() => return Err(DagPbError::Malformed("data twice")),
             1 => {
-                view.data = Some(value.bytes()?);
+                view.data = Some(block.slice_ref(value.bytes()?));
                 links_done = view.links > 0;
             }
             _ => return Err(DagPbError::Malformed("an unknown field")),
@@ -128,26 +155,28 @@ pub fn view(block: &Bytes) -> Result<View, DagPbError> {
 /// As [`view`].
 pub fn decode(block: &Bytes) -> Result<Node, DagPbError> {
     let view = view(block)?;
-    Ok(Node { links: view.links().collect(), data: view.data })
+    let owned = |link: LinkView<'_>| Link {
+        cid: link.cid(),
+        name: block.slice_ref(link.name),
+        tsize: link.tsize,
+    };
+    Ok(Node { links: view.links().map(owned).collect(), data: view.data })
 }
 
-fn decode_link(bytes: &Bytes, index: usize) -> Result<Link, DagPbError> {
+/// Reads a link but for its hash.
+fn read_link(bytes: &[u8]) -> Result<LinkView<'_>, DagPbError> {
     let mut fields = Fields { whole: bytes, at: 0 };
-    let (mut cid, mut name, mut tsize) = (None, None, None);
+    let (mut hash, mut name, mut tsize) = (None, None, None);
     while let Some((field, value)) = fields.next()? {
         match field {
-            1 if cid.is_none() && name.is_none() && tsize.is_none() => {
-                let hash = value.bytes()?;
-                let read = Cid::from_bytes(&hash);
-                cid = Some(read.map_err(|source| DagPbError::Link { index, source })?);
-            }
+            1 if hash.is_none() && name.is_none() && tsize.is_none() => hash = Some(value.bytes()?),
             2 if name.is_none() && tsize.is_none() => name = Some(value.bytes()?),
             3 if tsize.is_none() => tsize = Some(value.number()?),
             _ => return Err(DagPbError::Malformed("a link's fields are out of order")),
         }
     }
-    Ok(Link {
-        cid: cid.ok_or(DagPbError::Malformed("a link without a hash"))?,
+    Ok(LinkView {
+        hash: hash.ok_or(DagPbError::Malformed("a link without a hash"))?,
         name: name.unwrap_or_default(),
         tsize: tsize.unwrap_or(0),
     })
@@ -191,15 +220,15 @@ pub(crate) fn write_varint(out: &mut Vec<u8>, value: u64) {
 }
 
 /// The value of a protobuf field.
-pub(crate) enum Value {
+pub(crate) enum Value<'a> {
     Number(u64),
-    Bytes(Bytes),
+    Bytes(&'a [u8]),
     /// Fixed-width fields, which only UnixFS times use.
     Fixed32(u32),
 }
 
-impl Value {
-    pub(crate) fn bytes(self) -> Result<Bytes, DagPbError> {
+impl<'a> Value<'a> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], DagPbError> {
         match self {
             Value::Bytes(bytes) => Ok(bytes),
             Value::Number(_) | Value::Fixed32(_) => Err(DagPbError::Malformed("a wrong wire type")),
@@ -215,14 +244,15 @@ impl Value {
 }
 
 /// Reads the fields of one protobuf message without copying.
+#[derive(Debug)]
 pub(crate) struct Fields<'a> {
-    pub(crate) whole: &'a Bytes,
+    pub(crate) whole: &'a [u8],
     pub(crate) at: usize,
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     /// The next field: its number and value; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<(u64, Value)>, DagPbError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, DagPbError> {
         if self.at == self.whole.len() {
             return Ok(None);
         }
@@ -235,7 +265,7 @@ impl Fields<'_> {
             }
             5 => {
                 let bytes = self.take(4)?;
-                let bytes = bytes[..].try_into().expect("four bytes");
+                let bytes = bytes.try_into().expect("four bytes");
                 Value::Fixed32(u32::from_le_bytes(bytes))
             }
             _ => return Err(DagPbError::Malformed("an unknown wire type")),
@@ -243,11 +273,11 @@ impl Fields<'_> {
         Ok(Some((key >> 3, value)))
     }
 
-    fn take(&mut self, length: u64) -> Result<Bytes, DagPbError> {
+    fn take(&mut self, length: u64) -> Result<&'a [u8], DagPbError> {
         let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
         let end = end.filter(|end| *end <= self.whole.len());
         let end = end.ok_or(DagPbError::Malformed("a length beyond the block"))?;
-        let bytes = self.whole.slice(self.at..end);
+        let bytes = &self.whole[self.at..end];
         self.at = end;
         Ok(bytes)
     }

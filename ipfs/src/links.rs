@@ -39,7 +39,7 @@ pub fn each(block: &Block, mut take: impl FnMut(Cid) -> ControlFlow<()>) -> Resu
         Codec::Raw | Codec::Cbor | Codec::Json | Codec::Libp2pKey => Ok(()),
         Codec::DagPb => {
             for link in dag_pb::view(block.data())?.links() {
-                if take(link.cid).is_break() {
+                if take(link.cid()).is_break() {
                     break;
                 }
             }

@@ -191,8 +191,8 @@ impl Resolve {
         let (node, meta) = decode(block)?;
         match meta.kind {
             Kind::Directory => {
-                let found = node.links().find(|link| link.name[..] == *name.as_bytes());
-                let found = found.map(|link| link.cid);
+                let found = node.links().find(|link| link.name == name.as_bytes());
+                let found = found.map(|link| link.cid());
                 self.enter(found.ok_or(ResolveError::NotFound { parent: cid, name })?);
                 Ok(())
             }

@@ -130,6 +130,24 @@ proptest! {
     }
 
     #[test]
+    fn a_check_says_what_reading_says(
+        front in prop::sample::select(vec![
+            vec![0x12, 0x20],
+            vec![0x12, 0x1f],
+            vec![1, 0x55, 0x12, 0x20],
+            vec![1, 0x70, 0x12, 0x20],
+            vec![1, 0x71, 0x12, 0x20],
+            vec![1, 0x55, 0x12, 0x1f],
+            vec![1, 0x55, 0x16, 0x20],
+            vec![2, 0x55, 0x12, 0x20],
+        ]),
+        digest in prop::collection::vec(any::<u8>(), 30..35),
+    ) {
+        let bytes = [front, digest].concat();
+        prop_assert_eq!(Cid::check(&bytes), Cid::from_bytes(&bytes).map(|_| ()));
+    }
+
+    #[test]
     fn what_is_read_is_written_the_same(codec in 0u64..100_000, digest in prop::array::uniform32(0u8..)) {
         let hash = Multihash::wrap(0x12, &digest).expect("32 bytes");
         let cid = Cid::v1(Codec::from_code(codec), hash).expect("sha2-256");

@@ -49,12 +49,12 @@ fn write_dag_pb(block: &Block, writer: &mut Writer) -> Result<(), DagError> {
     writer.write(&key("Links"))?;
     writer.write(&Event::ListStart)?;
     for link in node.links() {
-        let name = std::str::from_utf8(&link.name);
+        let name = std::str::from_utf8(link.name);
         let name = name.map_err(|_| DagPbError::Malformed("a name that is not UTF-8"))?;
         let link_events = [
             Event::MapStart,
             key("Hash"),
-            Event::Link(link.cid),
+            Event::Link(link.cid()),
             key("Name"),
             Event::Text(Cow::Borrowed(name)),
             key("Tsize"),

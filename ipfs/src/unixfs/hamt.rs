@@ -5,7 +5,7 @@
 //! before they index anything.
 
 use crate::cid::Cid;
-use crate::dag_pb::{Link, View};
+use crate::dag_pb::View;
 use crate::unixfs::meta::{Kind, Meta, UnixfsError};
 
 mod murmur;
@@ -76,20 +76,20 @@ pub fn geometry(node: &View, meta: &Meta, used: u32) -> Result<Geometry, UnixfsE
     Ok(Geometry { bits, prefix })
 }
 
-/// A link of a shard, told apart.
-#[derive(Debug)]
+/// What a link of a shard leads to, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot<'a> {
-    /// A deeper shard.
-    Shard(&'a Cid),
-    /// An entry: its name without the prefix.
-    Entry(&'a [u8], &'a Link),
+    /// To a deeper shard.
+    Shard,
+    /// To an entry: its name without the prefix.
+    Entry(&'a [u8]),
 }
 
-/// Tells what a link of a shard is.
-pub fn slot(link: &Link, geometry: Geometry) -> Slot<'_> {
-    match link.name.get(geometry.prefix..) {
-        None | Some([]) => Slot::Shard(&link.cid),
-        Some(name) => Slot::Entry(name, link),
+/// Tells what a link of that name leads to.
+pub fn slot(name: &[u8], geometry: Geometry) -> Slot<'_> {
+    match name.get(geometry.prefix..) {
+        None | Some([]) => Slot::Shard,
+        Some(name) => Slot::Entry(name),
     }
 }
 
@@ -119,10 +119,11 @@ impl Lookup {
         self.used += geometry.bits;
         let prefix = format!("{index:0width$X}", width = geometry.prefix);
         let found = node.links().find(|link| link.name.starts_with(prefix.as_bytes()));
-        Ok(match found.as_ref().map(|link| slot(link, geometry)) {
-            Some(Slot::Shard(cid)) => HamtStep::Descend(*cid),
-            Some(Slot::Entry(name, link)) if name == self.name => HamtStep::Found(link.cid),
-            Some(Slot::Entry(..)) | None => HamtStep::Missing,
+        let Some(link) = found else { return Ok(HamtStep::Missing) };
+        Ok(match slot(link.name, geometry) {
+            Slot::Shard => HamtStep::Descend(link.cid()),
+            Slot::Entry(name) if name == self.name => HamtStep::Found(link.cid()),
+            Slot::Entry(_) => HamtStep::Missing,
         })
     }
 }

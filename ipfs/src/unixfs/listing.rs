@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::block::Block;
 use crate::cid::{Cid, Codec};
-use crate::dag_pb::{self, Link, Links};
+use crate::dag_pb::{self, LinkView, View};
 use crate::unixfs::hamt::{self, Geometry, Slot};
 use crate::unixfs::{Kind, Meta, UnixfsError};
 
@@ -31,7 +31,9 @@ pub struct Listed {
 /// A block whose links are being listed.
 #[derive(Debug)]
 struct Level {
-    links: Links,
+    node: View,
+    /// Where its links go on.
+    at: usize,
     /// How a shard's names are read, and how many bits of the hash it and those above it use;
     /// `None` for a plain directory.
     shard: Option<(Geometry, u32)>,
@@ -59,16 +61,18 @@ impl Listing {
     pub fn next_entry(&mut self) -> Option<Listed> {
         while self.need.is_none() {
             let level = self.levels.last_mut()?;
-            let Some(link) = level.links.next() else {
+            let mut links = level.node.links_from(level.at);
+            let Some(link) = links.next() else {
                 self.levels.pop();
                 continue;
             };
+            level.at = links.place();
             let Some((geometry, used)) = level.shard else {
-                return Some(listed(&link.name, &link));
+                return Some(listed(link.name, link));
             };
-            match hamt::slot(&link, geometry) {
-                Slot::Entry(name, link) => return Some(listed(name, link)),
-                Slot::Shard(cid) => self.need = Some((*cid, used)),
+            match hamt::slot(link.name, geometry) {
+                Slot::Entry(name) => return Some(listed(name, link)),
+                Slot::Shard => self.need = Some((link.cid(), used)),
             }
         }
         None
@@ -107,10 +111,10 @@ fn open(block: &Block, used: u32) -> Result<Level, UnixfsError> {
     let node = dag_pb::view(block.data())?;
     let meta = Meta::decode(node.data().unwrap_or(&Bytes::new()))?;
     match meta.kind {
-        Kind::Directory if used == 0 => Ok(Level { links: node.links(), shard: None }),
+        Kind::Directory if used == 0 => Ok(Level { node, at: 0, shard: None }),
         Kind::HamtShard => {
             let geometry = hamt::geometry(&node, &meta, used)?;
-            Ok(Level { links: node.links(), shard: Some((geometry, used + geometry.bits)) })
+            Ok(Level { node, at: 0, shard: Some((geometry, used + geometry.bits)) })
         }
         Kind::Directory | Kind::File | Kind::Raw | Kind::Metadata | Kind::Symlink => {
             Err(UnixfsError::NotADirectory(*block.cid()))
@@ -118,9 +122,9 @@ fn open(block: &Block, used: u32) -> Result<Level, UnixfsError> {
     }
 }
 
-fn listed(name: &[u8], link: &Link) -> Listed {
+fn listed(name: &[u8], link: LinkView<'_>) -> Listed {
     let name = &name[..name.len().min(NAME_BYTES_MAX)];
-    Listed { name: String::from_utf8_lossy(name).into_owned(), cid: link.cid, tsize: link.tsize }
+    Listed { name: String::from_utf8_lossy(name).into_owned(), cid: link.cid(), tsize: link.tsize }
 }
 
 #[cfg(test)]
@@ -128,6 +132,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::dag_pb::Link;
     use crate::unixfs::import::{DirectoryImport, Entry, Profile};
 
     fn directory(count: usize) -> (Cid, BTreeMap<Cid, Block>) {

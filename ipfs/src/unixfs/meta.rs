@@ -121,7 +121,7 @@ impl Meta {
             match field {
                 1 => kind = Some(kind_of(value.number()?)?),
                 2 => {
-                    meta.data = value.bytes()?;
+                    meta.data = bytes.slice_ref(value.bytes()?);
                     meta.data_present = true;
                 }
                 3 => meta.filesize = Some(value.number()?),
@@ -129,7 +129,7 @@ impl Meta {
                 5 => meta.hash_type = Some(value.number()?),
                 6 => meta.fanout = Some(value.number()?),
                 7 => meta.mode = u32::try_from(value.number()?).ok(),
-                8 => meta.mtime = read_mtime(&value.bytes()?)?,
+                8 => meta.mtime = read_mtime(value.bytes()?)?,
                 _ => {}
             }
         }
@@ -211,11 +211,11 @@ fn kind_of(number: u64) -> Result<Kind, UnixfsError> {
 }
 
 /// Sizes are written one by one; packed ones are read too.
-fn read_sizes(value: Value, sizes: &mut Vec<u64>) -> Result<(), UnixfsError> {
+fn read_sizes(value: Value<'_>, sizes: &mut Vec<u64>) -> Result<(), UnixfsError> {
     match value {
         Value::Number(size) => push_size(size, sizes)?,
         Value::Bytes(packed) => {
-            let mut rest = &packed[..];
+            let mut rest = packed;
             while !rest.is_empty() {
                 let (size, behind) = unsigned_varint::decode::u64(rest)
                     .map_err(|_| DagPbError::Malformed("a packed size"))?;
@@ -237,7 +237,7 @@ fn push_size(size: u64, sizes: &mut Vec<u64>) -> Result<(), UnixfsError> {
 }
 
 /// A time that makes no sense is no time: it must not hide the file.
-fn read_mtime(bytes: &Bytes) -> Result<Option<Mtime>, UnixfsError> {
+fn read_mtime(bytes: &[u8]) -> Result<Option<Mtime>, UnixfsError> {
     let mut fields = Fields { whole: bytes, at: 0 };
     let (mut seconds, mut nanoseconds) = (None, 0);
     while let Some((field, value)) = fields.next()? {

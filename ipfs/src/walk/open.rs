@@ -76,8 +76,8 @@ pub(super) fn shard(
     let geometry = hamt::geometry(&node, &meta, used).map_err(malformed)?;
     let role = Role::Shard { used: used + geometry.bits };
     for link in node.links() {
-        if let Slot::Shard(shard) = hamt::slot(&link, geometry) {
-            children.push(shard, role, DEPTH_MAX)?;
+        if hamt::slot(link.name, geometry) == Slot::Shard {
+            children.push(&link.cid(), role, DEPTH_MAX)?;
         }
     }
     Ok(Opened::default())
@@ -113,7 +113,7 @@ pub(super) fn part_of_file(
                 let end = child_at + size;
                 if child_at < range.end && end > range.start && *size > 0 {
                     let role = Role::File { at: child_at, length: *size };
-                    children.push(&link.cid, role, UNIXFS_DEPTH_MAX)?;
+                    children.push(&link.cid(), role, UNIXFS_DEPTH_MAX)?;
                 }
                 child_at = end;
             }

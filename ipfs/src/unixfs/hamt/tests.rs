@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dag_pb::{self, Node};
+use crate::dag_pb::{self, Link, Node};
 use crate::{Block, Codec};
 
 fn link(name: &str) -> Link {
