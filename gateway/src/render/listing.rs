@@ -36,6 +36,8 @@ const SKIPPED_MAX: u64 = 10_000_000;
 const SHARDS_MAX: u32 = 200_000;
 /// Bytes of rows that are sent at once.
 const BATCH_BYTES: usize = 16 * 1024;
+/// What most rows have at most; a longer one moves its batch.
+const ROW_BYTES: usize = 1024;
 
 /// Answers with the entries of a folder: as a page, or as JSON.
 pub(super) async fn response(
@@ -161,7 +163,8 @@ struct ListingPieces {
 impl ListingPieces {
     /// The rows that are known, up to a batch; the end of the page behind the last one.
     fn batch(&mut self) -> Option<Bytes> {
-        let mut rows = String::new();
+        // With room for the last row and the end of the page, so that it does not move while it grows.
+        let mut rows = String::with_capacity(BATCH_BYTES + ROW_BYTES);
         while rows.len() < BATCH_BYTES {
             let Some(entry) = self.listing.next_entry() else { break };
             if self.skip > 0 {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode, header};
 use ipfs::trustless::Format;
 
@@ -24,6 +24,9 @@ use archive::Archive;
 
 /// How much of an archive is made before the headers leave.
 const FIRST_BYTES: usize = 64 * 1024;
+/// Smaller pieces are joined to so much: folders of small files are headers and padding by the thousand,
+/// and a write to the connection costs more than the bytes.
+const JOINED_BYTES: usize = 16 * 1024;
 
 /// Why there is no TAR, or no more of it.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +114,9 @@ struct TarPieces {
     pending: Option<Pin<Box<dyn Future<Output = Step> + Send>>>,
 }
 
-impl Pieces for TarPieces {
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+impl TarPieces {
+    /// The next piece as the archive makes it.
+    fn poll_made(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, TarError>>> {
         if let Some(piece) = self.queue.pop_front() {
             return Poll::Ready(Some(Ok(piece)));
         }
@@ -125,14 +129,41 @@ impl Pieces for TarPieces {
         let Some(pending) = &mut self.pending else { return Poll::Ready(None) };
         let (archive, piece) = ready!(pending.as_mut().poll(cx));
         self.pending = None;
-        match piece {
-            Ok(Some(piece)) => {
-                self.archive = Some(archive);
-                Poll::Ready(Some(Ok(piece)))
-            }
-            Ok(None) => Poll::Ready(None),
-            Err(error) => Poll::Ready(Some(Err(StreamError::Tar(error)))),
+        if let Ok(Some(_)) = piece {
+            self.archive = Some(archive);
         }
+        Poll::Ready(piece.transpose())
+    }
+}
+
+impl Pieces for TarPieces {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        let mut joined = BytesMut::new();
+        loop {
+            let made = self.poll_made(cx);
+            let piece = match made {
+                Poll::Ready(Some(Ok(piece))) => piece,
+                // What is there leaves first.
+                Poll::Pending | Poll::Ready(None) if !joined.is_empty() => break,
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Some(Err(StreamError::Tar(error))));
+                }
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+            };
+            if joined.is_empty() && piece.len() >= JOINED_BYTES {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            if joined.len() + piece.len() > JOINED_BYTES {
+                self.queue.push_front(piece);
+                break;
+            }
+            if joined.capacity() == 0 {
+                joined.reserve(JOINED_BYTES);
+            }
+            joined.extend_from_slice(&piece);
+        }
+        Poll::Ready(Some(Ok(joined.freeze())))
     }
 
     fn left(&self) -> Option<u64> {
