@@ -86,5 +86,11 @@ pub fn tasks(tasks: &Tasks) -> Vec<u8> {
     encode::tasks(&tasks.alive())
 }
 
+/// Lets go of what names were looked up in: the debug information of the whole process, several times
+/// what it serves from, which would be held for good for the sake of one profile a night.
+fn forget_names() {
+    backtrace::clear_symbol_cache();
+}
+
 #[cfg(test)]
 mod tests;

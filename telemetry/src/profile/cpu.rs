@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, raise};
 use pprof::{ProfilerGuard, ProfilerGuardBuilder};
 use tokio::sync::Semaphore;
 
-use super::{CpuRequest, ProfileError, encode};
+use super::{CpuRequest, ProfileError, encode, forget_names};
 use crate::Tasks;
 
 /// The sampler of the process.
@@ -51,6 +51,7 @@ pub async fn cpu(request: CpuRequest, tasks: &Tasks) -> Result<Vec<u8>, ProfileE
     let encoded = tasks.spawn_blocking("cpu profile ends", move || {
         let report = guard.report().build();
         drop(guard);
+        forget_names();
         drop(permit);
         report
             .map(|report| encode::cpu(&report))

@@ -81,30 +81,37 @@ pub(super) fn heap(compressed: &[u8]) -> io::Result<Vec<u8>> {
     Ok(builder.finish())
 }
 
-/// Takes the allocator's own frames from the inner end of every stack: who asked for memory is what is
-/// looked for, and not who keeps the books.
+/// Takes the allocator's own frames, and those of the standard library that pass requests on to it, from
+/// the inner end of every stack: who asked for memory is what is looked for, and not who keeps the books.
 fn without_allocator(profile: &mut Profile) {
     let text = |index: i64| {
         let index = usize::try_from(index).ok();
         index.and_then(|index| profile.string_table.get(index)).map_or("", String::as_str)
     };
+    let passes_on = ["alloc::alloc::", "alloc::raw_vec::", "__rust_", "_rjem_"];
     let own: HashSet<u64> = profile
         .function
         .iter()
         .filter(|function| {
-            text(function.filename).contains("jemalloc") || text(function.name).contains("_rjem_")
+            let name = text(function.name);
+            text(function.filename).contains("jemalloc")
+                || name.contains("jemalloc")
+                || passes_on.iter().any(|start| name.starts_with(start))
         })
         .map(|function| function.id)
         .collect();
-    let own: HashSet<u64> = profile
-        .location
-        .iter()
-        .filter(|place| !place.line.is_empty())
-        .filter(|place| place.line.iter().all(|line| own.contains(&line.function_id)))
-        .map(|place| place.id)
-        .collect();
+    let mut whole = HashSet::new();
+    for place in &mut profile.location {
+        let inner = place.line.iter().take_while(|line| own.contains(&line.function_id)).count();
+        if inner < place.line.len() {
+            // The rest was inlined below them.
+            place.line.drain(..inner);
+        } else if inner > 0 {
+            whole.insert(place.id);
+        }
+    }
     for sample in &mut profile.sample {
-        let inner = sample.location_id.iter().take_while(|place| own.contains(place)).count();
+        let inner = sample.location_id.iter().take_while(|place| whole.contains(place)).count();
         if inner < sample.location_id.len() {
             sample.location_id.drain(..inner);
         }
@@ -208,8 +215,9 @@ mod tests {
         builder.profile.sample_type = vec![kind];
         let ours = builder.function("main", "/build/gateway/src/main.rs");
         let theirs = builder.function("prof_alloc_prep", "jemalloc/internal/prof_inlines.h");
+        let library = builder.function("alloc::raw_vec::finish_grow", "");
         let inner = builder.location(vec![(theirs, 1)]);
-        let outer = builder.location(vec![(ours, 1)]);
+        let outer = builder.location(vec![(library, 2), (ours, 1)]);
         for location_id in [vec![inner, inner, outer], vec![inner]] {
             builder.profile.sample.push(Sample { location_id, value: vec![1], label: Vec::new() });
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jemalloc_pprof::{JemallocProfCtl, PROF_CTL, ProfStartTime};
 use tokio::sync::Mutex;
 
-use super::{ProfileError, encode};
+use super::{ProfileError, encode, forget_names};
 use crate::Tasks;
 
 /// A heap profile.
@@ -48,8 +48,10 @@ pub async fn heap(tasks: &Tasks) -> Result<HeapProfile, ProfileError> {
             Some(ProfStartTime::Instant(since)) => Some(since.elapsed()),
             Some(ProfStartTime::TimeImmemorial) | None => None,
         };
-        let bytes = control.dump_pprof().map_err(|error| ProfileError::Heap(error.to_string()))?;
+        let dumped = control.dump_pprof();
+        forget_names();
         drop(control);
+        let bytes = dumped.map_err(|error| ProfileError::Heap(error.to_string()))?;
         let bytes = encode::heap(&bytes).map_err(|error| ProfileError::Heap(error.to_string()))?;
         Ok(HeapProfile { bytes, sampled_for })
     });
