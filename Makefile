@@ -16,7 +16,7 @@ CARGO := cargo
 # The release of the public suite that figures in README.md are of.
 SUITE_VERSION := v0.13.2
 LOCKED := --locked
-UP_FLAGS ?=
+UP_FLAGS ?= --staging
 DRILL ?= --all
 SUITE ?=
 PEERS ?=
@@ -25,18 +25,18 @@ export PEERS
 # The order is part of what `make test` says: the cheap checks come first.
 .NOTPARALLEL:
 
-.PHONY: help run test conformance bench faults drill fmt lint ours deps tidy check-fmt doc unit
+.PHONY: help run test conformance bench soak faults drill fmt lint ours deps tidy check-fmt doc unit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  UP_FLAGS="--nodes 3"              flags for `bifrost up`'
+	@echo '  UP_FLAGS="--nodes 3"              flags for `bifrost up`, instead of --staging'
 	@echo '  DRILL=NodeUnreachable             one page alone, for make drill'
 	@echo '  SUITE=../gateway-conformance      a checkout of ipfs/gateway-conformance, for make conformance'
 	@echo '  PEERS="name=http://host:port …"   other gateways that bench and faults measure alongside'
 	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
 
-run: ours ## Build release binaries and start a fleet on this machine
+run: ours ## Build release binaries and start a fleet on this machine, with staging beside it
 	$(CARGO) build $(LOCKED) --release --bins -p bifrost -p bifrost-gateway -p bifrost-node
 	exec "$(CARGO_TARGET_DIR)/release/bifrost" up $(UP_FLAGS)
 
@@ -56,6 +56,10 @@ conformance: ours ## Run the public suite in SUITE, a checkout of ipfs/gateway-c
 bench: ours ## Measure every figure on a release fleet; writes target/bench.json and target/bench.txt
 	$(CARGO) build $(LOCKED) --release --bins
 	"$(CARGO_TARGET_DIR)/release/fleet-bench" --out target $(foreach p,$(PEERS),--peer '$(p)')
+
+soak: ours ## Take ten thousand sets of profiles of processes that serve
+	$(CARGO) build $(LOCKED) --release --bins
+	"$(CARGO_TARGET_DIR)/release/fleet-bench" soak --out target
 
 faults: ours ## Kill, stall and corrupt nodes under load and count what a client sees
 	$(CARGO) build $(LOCKED) --release --bins

@@ -92,7 +92,7 @@ fn a_second_build_is_judged_by_real_requests_and_a_planted_fault_rejects_it() {
     assert_eq!(verdict.status.code(), Some(5), "{:#}", json(&verdict));
 
     // One turned bit in seven answers is found, and proven where the hash is in the path.
-    fs::write(folder.join("fleet/planted"), "flip:7").expect("it is written");
+    fs::write(folder.join("fleet/staging-0.planted"), "flip:7").expect("it is written");
     ask(&up, folder, &paths);
     let pairs = lines(folder, "pairs");
     let flipped = &pairs[clean.len()..];
@@ -103,7 +103,7 @@ fn a_second_build_is_judged_by_real_requests_and_a_planted_fault_rejects_it() {
     assert!((seventh..=seventh + 1).contains(&wrong), "{wrong}: {flipped:#?}");
 
     // A lost header is found in every answer; production keeps its own.
-    fs::write(folder.join("fleet/planted"), "header:x-ipfs-path").expect("it is written");
+    fs::write(folder.join("fleet/staging-0.planted"), "header:x-ipfs-path").expect("it is written");
     ask(&up, folder, &paths);
     let later = lines(folder, "pairs");
     assert_eq!(found(&later[pairs.len()..], "header:x-ipfs-path"), paths.len());
@@ -120,7 +120,7 @@ fn a_second_build_is_judged_by_real_requests_and_a_planted_fault_rejects_it() {
     let staging = up.said["staging"]["gateway"]["url"].as_str().expect("a URL");
     let kept = "fleet/mirror/gateway-0/differences.ndjson";
     let replay = |fault: &str| {
-        fs::write(folder.join("fleet/planted"), fault).expect("it is written");
+        fs::write(folder.join("fleet/staging-0.planted"), fault).expect("it is written");
         let words = ["mirror", "replay", "--keys", kept, "--to", staging, "--against", gateway];
         bifrost(folder, &[&words[..], &["--rate", "200", "--format", "json"]].concat())
     };
@@ -132,7 +132,7 @@ fn a_second_build_is_judged_by_real_requests_and_a_planted_fault_rejects_it() {
     assert_eq!(json(&mended)["results"]["same"], json(&mended)["asked"]);
 
     // Errors of staging are counted by their rate, and cost production nothing.
-    fs::write(folder.join("fleet/planted"), "error:1").expect("it is written");
+    fs::write(folder.join("fleet/staging-0.planted"), "error:1").expect("it is written");
     ask(&up, folder, &paths[..6]);
     let last = lines(folder, "pairs");
     let failed = |pair: &&Value| pair["result"] == "rates" && pair["retried"] == true;

@@ -35,6 +35,8 @@ pub struct FleetPlan {
     pub first_node: Option<SocketAddr>,
     /// Whether the nodes know each other.
     pub peered: bool,
+    /// The program of the gateway.
+    pub gateway_program: &'static str,
     /// Further settings of the gateway: `section.key` and its value.
     pub gateway_set: Vec<(&'static str, Value)>,
     /// Further settings of every node: `section.key` and its value.
@@ -49,6 +51,7 @@ impl Default for FleetPlan {
             gateway_uses_nodes: true,
             first_node: None,
             peered: true,
+            gateway_program: "bifrost-gateway",
             gateway_set: Vec::new(),
             node_set: Vec::new(),
         }
@@ -115,7 +118,7 @@ impl Fleet {
         if plan.gateway_uses_nodes {
             upstreams.extend(nodes.iter().map(|node| node.http));
         }
-        let mut gateway = Member::gateway(&upstreams)?;
+        let mut gateway = Member::gateway(plan.gateway_program, &upstreams)?;
         gateway.set_all(&plan.gateway_set);
         gateway.start(folder.path())?;
         Ok(Self { folder, nodes, gateway })
@@ -223,9 +226,9 @@ impl Member {
         Ok(node)
     }
 
-    fn gateway(upstreams: &[SocketAddr]) -> Result<Self> {
+    fn gateway(program: &'static str, upstreams: &[SocketAddr]) -> Result<Self> {
         let (http, admin) = (free_address()?, free_address()?);
-        let mut gateway = Self::new("gateway".to_owned(), "bifrost-gateway", http, admin);
+        let mut gateway = Self::new("gateway".to_owned(), program, http, admin);
         gateway.set("server.listen", json!(http));
         gateway.set("admin.listen", json!(admin));
         gateway.set("upstream.nodes", upstream_nodes(upstreams));

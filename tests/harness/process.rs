@@ -119,6 +119,21 @@ pub fn resident_bytes(id: u32) -> u64 {
     memory_of(id, "VmRSS:")
 }
 
+/// The processor time that a process has used, in seconds: `utime` and `stime` of proc(5), in ticks of
+/// 10 ms.
+///
+/// # Errors
+/// The process is gone.
+pub fn processor_seconds(id: u32) -> io::Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    match ticks[..] {
+        [user, system] => Ok((user + system) / 100.0),
+        _ => Err(io::Error::other(text)),
+    }
+}
+
 fn memory_of(id: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     status

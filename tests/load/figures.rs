@@ -35,6 +35,8 @@ pub(crate) fn measure(table: &mut Table, peers: &[Peer]) -> Result<()> {
     crate::folders::measure(table)?;
     crate::telemetry::measure(table)?;
     crate::mirror::measure(table)?;
+    crate::profiles::measure(table)?;
+    crate::regression::measure(table)?;
     table.figure("`bifrost up` to first page", "s", Wanted::AtMost(5.0), first_page);
     Ok(())
 }

@@ -11,6 +11,9 @@ mod folders;
 mod memory;
 mod mirror;
 mod peers;
+mod profiles;
+mod regression;
+mod soak;
 mod table;
 mod telemetry;
 
@@ -30,6 +33,8 @@ enum Suite {
     Figures,
     /// What clients see while nodes die, stall and lie.
     Faults,
+    /// Whether processes under load stand being profiled again and again.
+    Soak,
 }
 
 /// Measures a release fleet on this machine.
@@ -48,6 +53,9 @@ struct Arguments {
     /// Measures only figures whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Sets of four profiles that the soak takes.
+    #[arg(long, default_value_t = 10_000)]
+    sets: u64,
 }
 
 fn main() -> Result<ExitCode> {
@@ -61,6 +69,10 @@ fn main() -> Result<ExitCode> {
         Suite::Faults => {
             faults::measure(&mut table, &arguments.peer)?;
             "faults"
+        }
+        Suite::Soak => {
+            soak::measure(&mut table, arguments.sets)?;
+            "soak"
         }
     };
     table.write(&arguments.out, name)?;

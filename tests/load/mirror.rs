@@ -1,8 +1,10 @@
 //! What mirroring costs production: its slowest answers and its memory while staging is well, dead,
 //! silent, endless, cut or lying; and whether staging gets everything at a steady rate.
 //!
-//! Staging has the lowest priority of this machine, since it stands for another one. The load is open: each request is due at its time, and what it waits behind others is its time too.
-//! Measurements with and without the mirror take turns, and each pair of them gives one ratio.
+//! Staging has the lowest priority of this machine, since it stands for another one. The load is open:
+//! each request is due at its time, and what it waits behind others is its time too. Windows with and
+//! without the mirror take turns and are short, so that a slow spell of the machine meets both alike;
+//! what is compared is the middle of the windows' p99, which a disturbed window does not move.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,10 +20,12 @@ use crate::table::{Table, Wanted};
 
 /// Requests a second.
 const RATE: u32 = 2000;
-/// How long each measurement takes.
-const TIME: Duration = Duration::from_secs(4);
-/// Measurements with, and as many without.
-const PAIRS: usize = 7;
+/// How long a window takes: twenty of its answers are slower than its p99.
+const WINDOW: Duration = Duration::from_secs(1);
+/// Windows with, and as many without.
+const WINDOWS: usize = 40;
+/// How often the windows are drawn anew for the interval.
+const DRAWS: usize = 2000;
 const MIB: f64 = 1024.0 * 1024.0;
 
 const KEEPS_UP: &str = "mirror at 100 % of 2,000 requests/s: share compared";
@@ -59,7 +63,7 @@ fn keeps_up(table: &mut Table) -> Result<()> {
     let mut late = Vec::new();
     table.figure(KEEPS_UP, "", Wanted::AtLeast(0.999), || {
         let before = (compared(admin), chosen(admin));
-        late = paced(production.gateway.http, &small, RATE, TIME * 3)?;
+        late = paced(production.gateway.http, &small, RATE, WINDOW * 12)?;
         let until = Instant::now() + Duration::from_secs(10);
         while compared(admin) - before.0 < chosen(admin) - before.1 && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
@@ -85,37 +89,51 @@ fn slowest(table: &mut Table, name: &str, mode: Option<Mode>) -> Result<()> {
     let (gateway, admin) = (production.gateway.http, production.gateway.admin);
     let process = production.gateway.process_id();
     let (mut grown, mut failed, mut times) = (0.0_f64, 0, (Vec::new(), Vec::new()));
-    paced(gateway, &small, RATE, TIME)?;
+    paced(gateway, &small, RATE, WINDOW * 4)?;
     let resident = resident_bytes(process) as f64;
     table.figure(&row, "", Wanted::AtMost(1.02), || {
-        let mut ratios = Vec::new();
-        for pair in 0..PAIRS {
-            let mut with = |on: bool| -> Result<f64> {
+        for pair in 0..WINDOWS {
+            // Neither always comes first.
+            for on in [pair % 2 == 0, pair % 2 == 1] {
                 let to: Value = if on { json!(format!("http://{to}")) } else { Value::Null };
                 mirror(admin, json!({ "to": to }))?;
-                let mut found = paced(gateway, &small, RATE, TIME)?;
-                failed += usize::try_from(RATE)? * TIME.as_secs() as usize - found.len();
-                Ok(p99(&mut found))
-            };
-            // Neither always comes first.
-            let (on, off) = match pair % 2 {
-                0 => (with(true)?, with(false)?),
-                _ => {
-                    let off = with(false)?;
-                    (with(true)?, off)
-                }
-            };
+                let mut found = paced(gateway, &small, RATE, WINDOW)?;
+                failed += usize::try_from(RATE)? * WINDOW.as_secs() as usize - found.len();
+                let side = if on { &mut times.0 } else { &mut times.1 };
+                side.push(p99(&mut found) * 1e3);
+            }
             grown = grown.max(resident_bytes(process) as f64 - resident);
-            times.0.push(on * 1e3);
-            times.1.push(off * 1e3);
-            ratios.push(on / off);
         }
-        Ok(median(ratios))
+        Ok(median(times.0.clone()) / median(times.1.clone()))
     });
-    table.note(format!("p99 {:.2} ms, without {:.2} ms", median(times.0), median(times.1)));
+    let (least, most) = interval(&times.0, &times.1);
+    let (with, without) = (median(times.0), median(times.1));
+    table.note(format!("p99 {with:.2} ms, without {without:.2} ms; 95 %: {least:.2} to {most:.2}"));
     table.add("  memory of production that it takes", "MiB", Wanted::AtMost(16.0), grown / MIB);
     table.add("  answers of production that failed", "", Wanted::AtMost(0.0), failed as f64);
     Ok(())
+}
+
+/// Where the ratio of the two middles lies with 95 % confidence: pairs of windows are drawn anew, the
+/// seed is fixed.
+fn interval(with: &[f64], without: &[f64]) -> (f64, f64) {
+    if with.is_empty() {
+        return (0.0, 0.0);
+    }
+    let mut bytes = bytes_of_seed(1, DRAWS * with.len() * 4).into_iter();
+    let mut ratios: Vec<f64> = Vec::with_capacity(DRAWS);
+    for _ in 0..DRAWS {
+        let mut drawn = (Vec::new(), Vec::new());
+        for _ in 0..with.len() {
+            let four: [u8; 4] = std::array::from_fn(|_| bytes.next().expect("as many are made"));
+            let place = u32::from_le_bytes(four) as usize % with.len();
+            drawn.0.push(with[place]);
+            drawn.1.push(without[place]);
+        }
+        ratios.push(median(drawn.0) / median(drawn.1));
+    }
+    ratios.sort_by(f64::total_cmp);
+    (ratios[DRAWS / 40], ratios[DRAWS - DRAWS / 40])
 }
 
 /// A fleet that stands as staging.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use harness::process::processor_seconds;
 use harness::{Fleet, FleetPlan, bytes_of_seed, fleet, http};
 use serde_json::{Value, json};
 
@@ -77,15 +78,6 @@ fn loaded(fleet: &mut Fleet, target: &str) -> Result<Load> {
     let rate = requests_per_second(gateway, target, CONNECTIONS, time)?;
     let used = processor_seconds(process)? - before;
     Ok(Load { rate, processor: used * 1e6 / (rate * time.as_secs_f64()) })
-}
-
-/// The processor time that a process has used: `utime` and `stime` of proc(5), in ticks of 10 ms.
-fn processor_seconds(process: u32) -> Result<f64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let fields: Vec<&str> =
-        text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    ensure!(fields.len() > 12, "{text}");
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
 }
 
 fn scrape(table: &mut Table) -> Result<()> {

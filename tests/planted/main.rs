@@ -1,9 +1,9 @@
 //! A gateway build with a planted fault, to stand as staging: what a mirror has to find.
 //!
-//! It is the real gateway behind a front of its own that spoils answers as the file `planted` beside its
-//! configuration says at that moment: `flip:N` turns a bit of every Nth body, `header:NAME` loses a
-//! header, `error:N` makes every Nth answer a 500, `slow:MILLIS` waits; without the file nothing is
-//! spoiled. No shipped program has this.
+//! It is the real gateway behind a front of its own that spoils answers as a file beside its
+//! configuration, `staging-0.planted` beside `staging-0.yaml`, says at that moment: `flip:N` turns a bit
+//! of every Nth body, `header:NAME` loses a header, `error:N` makes every Nth answer a 500, `slow:MILLIS`
+//! waits, `work:N` hashes N KiB; without the file nothing is spoiled. No shipped program has this.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,8 +32,8 @@ use telemetry::metrics::Registry;
 use telemetry::{Drain, Process, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The file that says what is spoiled.
-const FILE: &str = "planted";
+/// The extension of the file that says what is spoiled.
+const EXTENSION: &str = "planted";
 /// Largest body that is passed on: tests ask for no larger one.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -54,6 +54,7 @@ enum Fault {
     Header(HeaderName),
     Error(u64),
     Slow(Duration),
+    Work(usize),
 }
 
 impl Fault {
@@ -67,11 +68,23 @@ impl Fault {
             "header" => Fault::Header(what.parse()?),
             "error" => Fault::Error(what.parse()?),
             "slow" => Fault::Slow(Duration::from_millis(what.parse()?)),
+            "work" => Fault::Work(what.parse()?),
             _ => bail!(
-                "{FILE}: {text:?} is none of flip:N, header:NAME, error:N, slow:MILLIS or none"
+                "{}: {text:?} is none of flip:N, header:NAME, error:N, slow:MILLIS, work:N or none",
+                path.display()
             ),
         })
     }
+}
+
+/// What a profile has to name when it takes longer.
+#[inline(never)]
+fn planted_work(kib: usize) -> u64 {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in 0..kib * 1024 {
+        state = std::hint::black_box((state ^ byte as u64).wrapping_mul(0x0100_0000_01b3));
+    }
+    state
 }
 
 /// Passes requests on to the gateway behind, and spoils its answers.
@@ -105,6 +118,9 @@ impl Front {
                 head.status = StatusCode::INTERNAL_SERVER_ERROR;
             }
             Fault::Flip(_) | Fault::Error(_) => {}
+            Fault::Work(kib) => {
+                std::hint::black_box(planted_work(*kib));
+            }
             Fault::Slow(time) => {
                 tokio::time::sleep(*time).await;
                 // What the gateway behind says of its own time is not this one's.
@@ -136,7 +152,7 @@ impl Front {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let fault = arguments.config.with_file_name(FILE);
+    let fault = arguments.config.with_extension(EXTENSION);
     let mut config: Config = telemetry::config::load(Some(&arguments.config), &[])?;
     let listener = TcpListener::bind(config.server.listen).await.context("the public listener")?;
     config.server.listen = ([127, 0, 0, 1], 0).into();

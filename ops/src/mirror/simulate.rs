@@ -43,7 +43,8 @@ pub(crate) struct SimulateArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// A fault of your own instead of those that are built in: slower=, errors=, flips= and headers=, as
-    /// shares; a comma joins faults, and the flag can be repeated.
+    /// shares, and spells=, the share of time in which either fleet is slow by itself; a comma joins
+    /// faults, and the flag can be repeated.
     #[arg(long = "scenario", value_name = "FAULTS")]
     scenarios: Vec<Scenario>,
 }

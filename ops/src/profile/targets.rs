@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::error::ProfileError;
 use crate::client::Endpoint;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Process};
 use crate::inventory::{self, Inventory, Kind, Status};
 
 /// Which fleet, on the command line.
@@ -66,17 +66,22 @@ fn of_list(list: &Inventory) -> Vec<Target> {
 }
 
 fn of_fleet(fleet: &Fleet) -> Vec<Target> {
-    let target = |name: &str, kind: Kind, admin: &str| Target {
+    let target = |env: &str, name: &str, kind: Kind, admin: &str| Target {
         name: name.to_owned(),
         kind,
         role: role(kind, ""),
-        env: "local".to_owned(),
+        env: env.to_owned(),
         admin: Some(admin.to_owned()),
     };
-    let gateways = fleet.gateways.iter().map(|one| target(&one.name, Kind::Gateway, &one.admin));
-    let nodes = fleet.nodes.iter().map(|one| target(&one.name, Kind::Node, &one.admin));
-    let probe = fleet.observe.iter().map(|watch| target("probe", Kind::Ops, &watch.probe));
-    gateways.chain(nodes).chain(probe).collect()
+    let local = |kind| move |one: &Process| target("local", &one.name, kind, &one.admin);
+    let gateways = fleet.gateways.iter().map(local(Kind::Gateway));
+    let nodes = fleet.nodes.iter().map(local(Kind::Node));
+    let probe = fleet.observe.iter().map(|watch| target("local", "probe", Kind::Ops, &watch.probe));
+    let staging = fleet.staging.iter().flat_map(|staging| {
+        [(&staging.gateway, Kind::Gateway), (&staging.node, Kind::Node)]
+            .map(|(one, kind)| target("staging", &one.name, kind, &one.admin))
+    });
+    gateways.chain(nodes).chain(probe).chain(staging).collect()
 }
 
 fn role(kind: Kind, word: &str) -> String {

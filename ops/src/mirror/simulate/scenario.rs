@@ -15,6 +15,8 @@ pub(crate) struct Scenario {
     pub(crate) flips: f64,
     /// The share of answers that lack a header.
     pub(crate) headers: f64,
+    /// The share of time in which a fleet is slow by itself: no fault, since either fleet has such spells.
+    pub(crate) spells: f64,
 }
 
 impl Scenario {
@@ -23,6 +25,7 @@ impl Scenario {
         let none = Self::default();
         vec![
             Self { name: "a/a".to_owned(), ..none.clone() },
+            Self { name: "a/a, slow spells".to_owned(), spells: 0.05, ..none.clone() },
             Self { name: "a byte in 10^5 answers".to_owned(), flips: 1e-5, ..none.clone() },
             Self { name: "a header of 1 in 1000".to_owned(), headers: 1e-3, ..none.clone() },
             Self { name: "5 % slower".to_owned(), slower: 0.05, ..none.clone() },
@@ -43,10 +46,14 @@ impl FromStr for Scenario {
         let mut scenario = Self { name: text.to_owned(), ..Self::default() };
         for term in text.split(',') {
             let (name, value) = term.split_once('=').ok_or_else(|| {
-                format!("`{term}` is not one of slower=, errors=, flips= or headers= and a share")
+                format!("`{term}` is not one of slower=, errors=, flips=, headers= or spells= and a share")
             })?;
             let value: f64 = value.parse().map_err(|_| format!("`{value}` is not a number"))?;
-            let most = if name == "slower" { 100.0 } else { 1.0 };
+            let most = match name {
+                "slower" => 100.0,
+                "spells" => 0.5,
+                _ => 1.0,
+            };
             if !(0.0..=most).contains(&value) {
                 return Err(format!("{name}={value} is not a share from 0 to {most}"));
             }
@@ -55,7 +62,12 @@ impl FromStr for Scenario {
                 "errors" => scenario.errors = value,
                 "flips" => scenario.flips = value,
                 "headers" => scenario.headers = value,
-                other => return Err(format!("`{other}` is not slower, errors, flips or headers")),
+                "spells" => scenario.spells = value,
+                other => {
+                    return Err(format!(
+                        "`{other}` is not slower, errors, flips, headers or spells"
+                    ));
+                }
             }
         }
         Ok(scenario)
@@ -71,7 +83,17 @@ mod tests {
         let scenario: Scenario = "slower=0.03,errors=0.0005".parse().expect("both are faults");
         assert_eq!((scenario.slower, scenario.errors), (0.03, 0.0005));
         assert!(!scenario.is_sound());
-        for wrong in ["", "slower", "slower=x", "errors=2", "faster=1", "flips=-1", "flips=NaN"] {
+        assert!("spells=0.1".parse::<Scenario>().expect("it is no fault").is_sound());
+        for wrong in [
+            "",
+            "slower",
+            "slower=x",
+            "errors=2",
+            "faster=1",
+            "flips=-1",
+            "flips=NaN",
+            "spells=0.6",
+        ] {
             assert!(wrong.parse::<Scenario>().is_err(), "{wrong}");
         }
     }

@@ -3,7 +3,8 @@
 //! 2,000 requests a second of which one in 400 is mirrored, five pairs a second. Keys are asked for by
 //! Zipf's law; a key has its own speed in both fleets, times are lognormal around it with a tail of
 //! Pareto's, and load comes and goes over the day for both. Both fleets fail together on what peers do
-//! not have, and each fails now and then by itself.
+//! not have, and each fails now and then by itself. Where a scenario says so, each is slow now and then by
+//! itself as well, for a minute, as a machine with a noisy neighbour is.
 
 use std::f64::consts::TAU;
 
@@ -37,6 +38,9 @@ const TAIL: f64 = 0.02;
 /// How far load moves times over the day, as a logarithm.
 const LOAD: f64 = 0.15;
 
+/// How long a slow spell lasts on average, and how many times slower it is.
+const SPELL: (f64, f64) = (60_000.0, 1.5);
+
 /// A cache: its share, the logarithm of its times in microseconds, and how they vary from key to key and
 /// from request to request.
 struct Speed {
@@ -60,6 +64,8 @@ pub(super) struct World {
     scenario: Scenario,
     speeds: Vec<f64>,
     at_ms: u64,
+    /// Whether production is in a slow spell, and staging.
+    slow: [bool; 2],
 }
 
 impl World {
@@ -67,16 +73,27 @@ impl World {
     pub(super) fn new(seed: u64, scenario: Scenario) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let speeds = (0..SPEEDS / 2).flat_map(|_| normals(&mut random)).collect();
-        Self { random, scenario, speeds, at_ms: 0 }
+        Self { random, scenario, speeds, at_ms: 0, slow: [false; 2] }
     }
 
     fn chance(&mut self, share: f64) -> bool {
         share > 0.0 && self.random.random::<f64>() < share
     }
 
+    /// Has slow spells begin and end.
+    fn spells(&mut self) {
+        let ends = number(STEP_MS) / SPELL.0;
+        let begins = ends * self.scenario.spells / (1.0 - self.scenario.spells);
+        for fleet in 0..self.slow.len() {
+            let turns = if self.slow[fleet] { ends } else { begins };
+            self.slow[fleet] ^= self.chance(turns);
+        }
+    }
+
     /// The next pair.
     pub(super) fn pair(&mut self) -> Observed {
         self.at_ms += STEP_MS;
+        self.spells();
         // Of Zipf's law with exponent 1, the logarithm of the rank is uniform.
         let key = KEYS.powf(self.random.random::<f64>()) as u64;
         let cache = {
@@ -124,14 +141,15 @@ impl World {
         let [production, staging] = normals(&mut self.random);
         let own = self.speeds[hashed_place(key)] * speed.keys;
         let load = LOAD * (TAU * number(self.at_ms) / DAY_MS).sin();
-        let slower = 1.0 + self.scenario.slower;
+        let spell = self.slow.map(|slow| if slow { SPELL.1 } else { 1.0 });
+        let slower = spell[1] * (1.0 + self.scenario.slower);
         let mut time = |noise: f64, slower: f64| {
             let tail =
                 if self.chance(TAIL) { 1.0 / self.random.random::<f64>().sqrt() } else { 1.0 };
             let us = speed.us * (own + load + speed.requests * noise).exp() * tail * slower;
             us.min(1e9) as u32
         };
-        (time(production, 1.0), time(staging, slower))
+        (time(production, spell[0]), time(staging, slower))
     }
 }
 

@@ -1,0 +1,148 @@
+//! What profiles cost: processor time while one is taken, while the allocator samples, and over a day of
+//! nightly sets.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use harness::process::processor_seconds;
+use harness::{Fleet, FleetPlan, bytes_of_seed, http};
+use serde_json::json;
+use telemetry::profile::read;
+
+use crate::client::{median, requests_per_second};
+use crate::table::{Table, Wanted};
+
+const CONNECTIONS: usize = 32;
+/// Pairs of measurements, one with and one without.
+const PAIRS: usize = 15;
+/// How long each takes.
+const WINDOW: Duration = Duration::from_secs(3);
+/// What a nightly set asks each process for, as `bifrost profile collect` does by default.
+const NIGHTLY: [&str; 4] = [
+    "/debug/pprof/profile?seconds=30&hz=99",
+    "/debug/pprof/heap",
+    "/debug/pprof/allocs",
+    "/debug/pprof/goroutine",
+];
+const DAY: f64 = 86_400.0;
+
+const SAMPLES: &str = "profile: processor time of a request that sampling adds";
+const HEAP: &str = "profile: processor time of a request that heap sampling adds, all day";
+const OVER_DAY: &str = "profile: processor time that a nightly set adds to a day";
+
+/// Measures all of them but the soak.
+pub(crate) fn measure(table: &mut Table) -> Result<()> {
+    sampling(table)?;
+    heap_sampling(table)?;
+    over_a_day(table)
+}
+
+fn sampling(table: &mut Table) -> Result<()> {
+    if !table.wants(SAMPLES) {
+        return Ok(());
+    }
+    let fleet = Fleet::start(&FleetPlan { nodes: 1, ..FleetPlan::default() })?;
+    let small = format!("/ipfs/{}", fleet.import(&bytes_of_seed(1, 1024))?);
+    let admin = fleet.gateway.admin;
+    let mut times = (Vec::new(), Vec::new());
+    table.figure(SAMPLES, "%", Wanted::AtMost(5.0), || {
+        let mut costs = Vec::new();
+        for _ in 0..PAIRS {
+            let without = per_request(&fleet, &small)?;
+            let with = std::thread::scope(|scope| -> Result<f64> {
+                // It samples before and after the window as well.
+                let target = "/debug/pprof/profile?seconds=5&hz=99";
+                let profile = scope.spawn(move || taken(admin, target));
+                std::thread::sleep(Duration::from_secs(1));
+                let with = per_request(&fleet, &small)?;
+                profile.join().expect("it does not panic")?;
+                Ok(with)
+            })?;
+            costs.push(100.0 * (with / without - 1.0));
+            times.0.push(with);
+            times.1.push(without);
+        }
+        Ok(median(costs))
+    });
+    if !times.0.is_empty() {
+        let (with, without) = (median(times.0), median(times.1));
+        table.note(format!("99 Hz: {with:.2} µs, without {without:.2} µs"));
+    }
+    Ok(())
+}
+
+fn heap_sampling(table: &mut Table) -> Result<()> {
+    if !table.wants(HEAP) {
+        return Ok(());
+    }
+    let mut fleet = Fleet::start(&FleetPlan { nodes: 1, ..FleetPlan::default() })?;
+    let small = format!("/ipfs/{}", fleet.import(&bytes_of_seed(1, 1024))?);
+    table.figure(HEAP, "%", Wanted::AtMost(1.0), || {
+        let mut costs = Vec::new();
+        for _ in 0..PAIRS {
+            let mut with = |on: bool| -> Result<f64> {
+                fleet.gateway.set("admin.heap_profile", json!(on));
+                fleet.restart_gateway()?;
+                per_request(&fleet, &small)
+            };
+            costs.push(100.0 * (with(true)? / with(false)? - 1.0));
+        }
+        Ok(median(costs))
+    });
+    Ok(())
+}
+
+/// A nightly set while the gateway has all the load that it can take, which is when it costs most.
+fn over_a_day(table: &mut Table) -> Result<()> {
+    if !table.wants(OVER_DAY) {
+        return Ok(());
+    }
+    let fleet = Fleet::start(&FleetPlan { nodes: 1, ..FleetPlan::default() })?;
+    let small = format!("/ipfs/{}", fleet.import(&bytes_of_seed(1, 1024))?);
+    let (admin, process) = (fleet.gateway.admin, fleet.gateway.process_id());
+    let mut seconds = 0.0;
+    table.figure(OVER_DAY, "% of a processor", Wanted::AtMost(1.0), || {
+        let alone: Result<Vec<f64>> = (0..5).map(|_| per_request(&fleet, &small)).collect();
+        let alone = median(alone?);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| -> Result<f64> {
+                let mut served = 0.0;
+                while !done.load(Ordering::Relaxed) {
+                    let time = Duration::from_millis(500);
+                    let rate = requests_per_second(fleet.gateway.http, &small, CONNECTIONS, time)?;
+                    served += rate * time.as_secs_f64();
+                }
+                Ok(served)
+            });
+            let before = processor_seconds(process)?;
+            let taken = NIGHTLY.iter().try_for_each(|target| taken(admin, target));
+            done.store(true, Ordering::Relaxed);
+            let served = load.join().expect("the load does not panic")?;
+            taken?;
+            seconds = processor_seconds(process)? - before - served * alone / 1e6;
+            Ok(100.0 * seconds / DAY)
+        })
+    });
+    table.note(format!("{seconds:.1} s, of which names take most"));
+    Ok(())
+}
+
+/// Processor time that a request takes, in microseconds, with a gateway under all the load it takes.
+fn per_request(fleet: &Fleet, target: &str) -> Result<f64> {
+    let (gateway, process) = (fleet.gateway.http, fleet.gateway.process_id());
+    requests_per_second(gateway, target, CONNECTIONS, Duration::from_millis(300))?;
+    let before = processor_seconds(process)?;
+    let rate = requests_per_second(gateway, target, CONNECTIONS, WINDOW)?;
+    Ok((processor_seconds(process)? - before) * 1e6 / (rate * WINDOW.as_secs_f64()))
+}
+
+/// Takes a profile and reads it.
+pub(crate) fn taken(admin: SocketAddr, target: &str) -> Result<()> {
+    let answer = http::get(admin, target)?;
+    ensure!(answer.status() == 200, "{target}: {}: {}", answer.status(), answer.text());
+    read::read(&answer.body).with_context(|| target.to_owned())?;
+    Ok(())
+}
