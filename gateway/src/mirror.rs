@@ -216,6 +216,7 @@ impl Mirror {
         let request =
             caller().and_then(|caller| Copied::of(parts, &caller, &record.asker().request_id));
         let Some(request) = request else {
+            self.shared.metrics.dropped.at(Dropped::Host).inc();
             self.shared.unused(is_trial);
             return None;
         };
@@ -360,11 +361,12 @@ impl Tap for Tapped {
         };
         let again = self.again.then(|| Offer { lane: Lane::Again, ..offer.clone() });
         for offer in std::iter::once(offer).chain(again) {
+            let is_trial = self.is_trial && offer.lane == Lane::Staging;
             match self.mirror.offers.try_send(offer) {
                 Ok(()) => shared.metrics.waiting.inc(),
                 Err(_) => {
                     shared.metrics.dropped.at(Dropped::Queue).inc();
-                    shared.unused(self.is_trial);
+                    shared.unused(is_trial);
                 }
             }
         }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
+use ipfs::answer::{Digest, Seen, Shape};
 use ipfs::car::{self, CarError, Section};
 use ipfs::dag::{DagError, Event, Reader};
 use ipfs::denylist::{Feed, FeedError, Item, Line, List};
@@ -82,6 +83,33 @@ fn read_car(bytes: &[u8], piece: usize) -> Result<Archive, CarError> {
     }
     reader.finish()?;
     Ok(archive)
+}
+
+/// Bodies that a mirror compares: how they are cut on the way changes nothing, and an archive that the reader of
+/// CARs accepts has as many blocks, and as many that are wrong, for who holds none of them.
+pub(crate) fn answer(bytes: &[u8]) {
+    for shape in [Shape::Bytes, Shape::Archive, Shape::Page] {
+        let whole = seen(shape, bytes, bytes.len().max(1));
+        assert_eq!(whole, seen(shape, bytes, 7), "a body does not depend on how it arrives");
+    }
+    let is_second_version = bytes.starts_with(&[0x0a, 0xa1, 0x67]);
+    if let Ok((_, sections)) = read_car(bytes, 4096)
+        && !is_second_version
+    {
+        let blocks = seen(Shape::Archive, bytes, 4096).blocks.expect("all was looked at");
+        let sha256 = |cid: &Cid| cid.multihash().code() == 0x12;
+        let wrong = sections
+            .iter()
+            .filter(|(cid, data)| sha256(cid) && Block::verify(*cid, data.clone()).is_err());
+        assert!(!blocks.is_malformed, "{blocks:?}");
+        assert_eq!((blocks.count, blocks.wrong), (sections.len() as u64, wrong.count() as u64));
+    }
+}
+
+fn seen(shape: Shape, bytes: &[u8], piece: usize) -> Seen {
+    let mut digest = Digest::new(shape, true, u64::MAX);
+    bytes.chunks(piece).for_each(|piece| digest.update(piece));
+    digest.finish(true)
 }
 
 /// dag-pb: a node that is accepted is written as the same node.

@@ -102,6 +102,11 @@ fn cars_hold_their_claims() {
 }
 
 #[test]
+fn answers_hold_their_claims() {
+    replay("answer", targets::answer);
+}
+
+#[test]
 fn dag_pb_holds_its_claims() {
     replay("dag_pb", targets::dag_pb);
 }

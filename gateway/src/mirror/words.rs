@@ -65,6 +65,8 @@ label! {
         ClientLeft = "client_left",
         /// The request has credentials, or its answer is denied.
         Private = "private",
+        /// Its host cannot be told, so that staging could not be asked for the same.
+        Host = "host",
         /// What production answered says nothing of the content: it is full, or draining.
         Overload = "overload",
         /// The mirror was stopped, or given another staging, while it waited.
