@@ -12,6 +12,7 @@ use telemetry::pairs::Pair;
 use crate::content::{Tree, file, folder, noise};
 use crate::fake::FakeNode;
 use crate::harness::{Gateway, Got, config};
+use crate::names::Key;
 use crate::staging::{Play, Staging};
 
 const PAIRS: &str = "bifrost_gateway_mirror_pairs_total";
@@ -347,4 +348,34 @@ async fn nodes_are_told_what_can_wait() {
     let got = staging.get(&format!("/ipfs/{}", two.root)).await;
     assert!(node.last_headers().get("bifrost-traffic").is_none());
     assert_eq!(got.header("server-timing"), "");
+}
+
+#[tokio::test]
+async fn names_are_asked_again_of_production_and_may_lead_elsewhere_in_staging() {
+    let (old, new) = (folder(&[("x", file(b"old"))]), folder(&[("x", file(b"new"))]));
+    let (node, newer) =
+        (FakeNode::start(&[&old, &new]).await, FakeNode::start(&[&old, &new]).await);
+    let key = Key::new(9);
+    let publish = |node: &FakeNode, tree: &Tree, sequence| {
+        let value = format!("/ipfs/{}", tree.root);
+        node.publish(&key.name.to_string(), key.record(&value, sequence, Duration::from_secs(600)));
+    };
+    publish(&node, &old, 1);
+    publish(&newer, &new, 2);
+    let staging = second(&newer).await;
+    let mut config = production(&node, &url(&staging));
+    config.mirror.again = 1.0;
+    let gateway = Gateway::start(config).await;
+    // What is named by its hash is never asked again.
+    for path in [format!("/ipns/{}/x", key.name), format!("/ipfs/{}/x", old.root)] {
+        assert_eq!(gateway.get(&path).await.text(), "old");
+    }
+    gateway.metric_at_least(PAIRS, 3).await;
+    for (lane, result, count) in
+        [("staging", "moved", 1), ("staging", "same", 1), ("again", "same", 1)]
+    {
+        let labels = format!("lane=\"{lane}\",result=\"{result}\"");
+        assert_eq!(gateway.metric(PAIRS, &labels), count, "{labels}");
+    }
+    assert_eq!(gateway.metric(DIFFERENCES, ""), 0);
 }

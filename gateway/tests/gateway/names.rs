@@ -22,19 +22,19 @@ use crate::web::Web;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A key and the records that it signs.
-struct Key {
+pub(crate) struct Key {
     pair: Keypair,
-    name: Name,
+    pub(crate) name: Name,
 }
 
 impl Key {
-    fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let pair = Keypair::ed25519_from_bytes([seed; 32]).expect("32 bytes are a key");
         let name = Name::of_key(&pair.public().encode_protobuf());
         Self { pair, name }
     }
 
-    fn record(&self, value: &str, sequence: u64, ttl: Duration) -> Bytes {
+    pub(crate) fn record(&self, value: &str, sequence: u64, ttl: Duration) -> Bytes {
         self.until(value, sequence, ttl, SystemTime::now() + DAY)
     }
 
