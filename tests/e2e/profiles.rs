@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::content::files_below;
 use harness::up::{Up, processes_of};
-use harness::{fleet, get, sha256_hex};
+use harness::{fleet, get, interop, sha256_hex};
 use serde_json::Value;
 
 fn profile(folder: &Path, words: &[&str]) -> Output {
@@ -51,6 +51,22 @@ fn visit(gateway: SocketAddr, path: &str, stop: &AtomicBool) {
     }
 }
 
+/// Opens the index of the site, a set and its largest profile, as files.
+fn look_at(pages: &Path) {
+    let largest = |folder: &str| {
+        let mut files = files_below(&pages.join(folder)).expect("it can be read");
+        files.sort_by_key(|path| fs::metadata(path).map_or(0, |file| file.len()));
+        files.pop().expect("it has pages")
+    };
+    let (set, profile) = (largest("sets"), largest("profiles"));
+    let index = pages.join("index.html");
+    // A graph reads without its script, which adds zoom and search.
+    let files =
+        [("profiles", &*index, 0), ("profiles-set", &*set, 0), ("profiles-flame", &*profile, 1)];
+    let complaints = interop::complaints_of_files(&files).expect("a browser");
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
 #[test]
 fn a_fleet_is_profiled_under_load_and_who_hangs_is_named() {
     let folder = tempfile::tempdir().expect("a folder can be made");
@@ -90,7 +106,7 @@ fn a_fleet_is_profiled_under_load_and_who_hangs_is_named() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     let drawn = profile(folder.path(), &["site", "--out", "pages"]);
     assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
-    assert!(folder.path().join("pages/index.html").is_file());
+    look_at(&folder.path().join("pages"));
 
     // A process that hangs costs the set its own profiles and nothing else.
     let frozen = processes_of(&folder.path().join("fleet/node-1.yaml"));

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Runs a script to its end and reads the JSON that it prints.
 ///
@@ -27,6 +27,30 @@ pub fn run(script: &str, arguments: &[&str], input: &str) -> Result<Value> {
     );
     serde_json::from_slice(&output.stdout)
         .with_context(|| format!("{script} printed no JSON: {errors}"))
+}
+
+/// Opens files in Chromium, in light and dark, wide and narrow, and keeps a screenshot of each among the
+/// artefacts; says what is wrong with them. Each has a name, and so many scripts.
+///
+/// # Errors
+/// As [`run`].
+pub fn complaints_of_files(files: &[(&str, &Path, usize)]) -> Result<Vec<String>> {
+    let url = |path: &Path| format!("file://{}", path.display());
+    let wanted = files.iter().map(|(name, path, _)| json!({ "name": name, "url": url(path) }));
+    let kept = crate::fleet::artefacts();
+    let kept = kept.to_string_lossy();
+    let seen = run("pages.mjs", &[&kept], &Value::from_iter(wanted).to_string())?;
+    let seen = seen.as_array().context("a list of what was seen")?;
+    ensure!(seen.len() == files.len() * 4, "light and dark, wide and narrow: {seen:?}");
+    let is_well = |look: &Value| {
+        look["violations"] == json!([])
+            && look["console"] == json!([])
+            && files.iter().any(|file| look["name"] == file.0 && look["scripts"] == file.2)
+            && look["overflow"] == 0
+            && look["headings"] == 1
+            && look["title"].as_str().is_some_and(|title| !title.is_empty())
+    };
+    Ok(seen.iter().filter(|look| !is_well(look)).map(|look| format!("{look:#}")).collect())
 }
 
 /// A script that goes on until it is dropped.
