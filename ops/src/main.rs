@@ -3,6 +3,7 @@
 //! Results are on stdout, all else is on stderr; the codes are part of the interface.
 
 mod add;
+mod chart;
 mod client;
 mod dash;
 mod exposition;
@@ -75,6 +76,8 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// Take profiles of every process, keep them, and show where time and memory go.
     Profile(profile::ProfileArgs),
+    /// Keep the Helm chart in step with rules and dashboards, test it, and make identities for its nodes.
+    Chart(chart::ChartArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -139,6 +142,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
+        Command::Chart(args) => chart::run(&args).into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

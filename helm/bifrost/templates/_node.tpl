@@ -81,7 +81,8 @@ spec:
           configMap: { name: {{ $name }} }
         {{- with .group.identitySecretName }}
         - name: identity
-          secret: { secretName: {{ . }}, defaultMode: 0400 }
+          # Mode 0400; its group gets to read it too.
+          secret: { secretName: {{ . }}, defaultMode: 256 }
         {{- end }}
         - name: tmp
           emptyDir: { sizeLimit: 256Mi }
