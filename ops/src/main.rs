@@ -103,6 +103,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether this command takes these words, its own name first.
+///
+/// # Errors
+/// What it would say.
+fn takes(words: &[&str]) -> Result<(), String> {
+    Arguments::try_parse_from(words).map(drop).map_err(|error| error.to_string())
+}
+
 async fn run(command: Command) -> ExitCode {
     let tasks = Tasks::new();
     let code = match command {

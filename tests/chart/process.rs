@@ -76,7 +76,7 @@ fn gateways_have_the_metric_that_their_number_follows() {
 }
 
 #[test]
-fn node_has_the_identity_of_its_secret() {
+fn node_has_the_identity_of_its_secret_and_takes_content_from_who_has_the_token() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let made = Command::new(program("bifrost").expect("it is built"))
         .args(["chart", "identity", "bifrost-node-pool", "--pods", "2", "--secret", "keys"])
@@ -111,4 +111,18 @@ fn node_has_the_identity_of_its_secret() {
     let identity = ask(admin, "GET", "/identity", &token).expect("it answers").text();
     assert!(identity.contains(peer), "{identity} is not {peer}");
     assert!(!data.join("identity.key").exists(), "no other identity is made");
+
+    let file = folder.path().join("hello");
+    fs::write(&file, "hello").expect("it can be written");
+    let add = |token: &str| {
+        let mut command = Command::new(program("bifrost").expect("it is built"));
+        command.env("BIFROST_ADMIN__TOKEN", token).args(["add", "--replicas", "1", "--node"]);
+        command.arg(format!("http://127.0.0.1:{}", admin.port())).arg(&file);
+        command.output().expect("it runs").status.code()
+    };
+    assert_eq!(
+        [add(""), add("hush")],
+        [Some(5), Some(0)],
+        "the operator's command brings the token"
+    );
 }

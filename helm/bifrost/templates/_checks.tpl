@@ -89,6 +89,10 @@
 {{- fail "profiles.onBurn is read by profiles.mode serve alone: set that, or leave onBurn empty" -}}
 {{- end -}}
 
+{{- if and $values.monitoring.rules.enabled (not (and $values.probe.enabled $values.nodes.roles)) -}}
+{{- fail "monitoring.rules.enabled without probe.enabled or without nodes.roles: the alert TargetMissing would never end; turn the probe on and give the release nodes, or leave the rules out" -}}
+{{- end -}}
+
 {{- if $values.networkPolicy.enabled -}}
 {{- range $values.networkPolicy.adminFrom -}}
 {{- $range := dig "ipBlock" "cidr" "" . -}}
@@ -118,6 +122,9 @@
 {{- end -}}
 {{- if not (or $values.staging.image.tag $values.staging.image.digest) -}}
 {{- fail "staging.enabled without a build to try: set staging.image.tag or staging.image.digest" -}}
+{{- end -}}
+{{- if eq $values.env "staging" -}}
+{{- fail "env is staging, which is what the release that is tried is called: name production otherwise, or turn staging off" -}}
 {{- end -}}
 {{- if not $values.podRanges -}}
 {{- fail "staging.enabled needs podRanges, or copies would count as requests of people: name the ranges of addresses of pods" -}}

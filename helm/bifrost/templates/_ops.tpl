@@ -40,7 +40,7 @@
 {{- $values := .Values -}}
 {{- $keys := dict "version" "it is that of the format" "gateways" "set probe.gateways instead" "seed_nodes" "set probe.seed instead" "inventory" "it is that of the release" "env" "set env instead" -}}
 {{- include "bifrost.owned" (dict "at" "probe.extraConfig" "config" $values.probe.extraConfig "keys" $keys) -}}
-{{- $own := dict "version" 1 "gateways" $values.probe.gateways -}}
+{{- $own := dict "version" 1 "inventory" "inventory.yaml" "env" $values.env "gateways" $values.probe.gateways -}}
 {{- $seeds := list -}}
 {{- range (include "bifrost.groups" (dict "root" . "staging" false) | fromYaml).groups -}}
 {{- $host := .host -}}
@@ -50,11 +50,6 @@
 {{- end -}}
 {{- if $values.probe.seed -}}
 {{- $_ := set $own "seed_nodes" $seeds -}}
-{{- end -}}
-{{- if not $values.probe.gateways -}}
-{{- $full := include "bifrost.fullname" . -}}
-{{- $url := printf "http://%s:%d" (include "bifrost.host" (dict "root" . "name" (printf "%s-gateway" $full))) (int $values.gateway.service.port) -}}
-{{- $_ := set $own "gateways" (list (dict "name" (printf "%s-gateway" $full) "url" $url)) -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $own (deepCopy $values.probe.extraConfig)) -}}
 {{- end -}}

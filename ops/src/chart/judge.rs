@@ -2,6 +2,8 @@
 //!
 //! These are rules of ours that no schema has; each finding names the object that breaks one.
 
+use std::path::Path;
+
 use serde_yaml::Value;
 
 use super::objects::{Object, at, items};
@@ -32,6 +34,7 @@ pub(super) fn judge(objects: &[Object]) -> Vec<(String, String)> {
         names(object, &mut say);
         if let Some(pod) = object.pod() {
             restricted(pod, &mut say);
+            command(pod, &mut say);
             grace(object, pod, objects, &mut say);
         }
         match object.kind.as_str() {
@@ -96,6 +99,34 @@ fn restricted(template: &Value, say: &mut dyn FnMut(String)) {
     for volume in items(&spec, "volumes") {
         if volume.get("hostPath").is_some() {
             say("it has a folder of the machine".to_owned());
+        }
+    }
+}
+
+/// What is started has to take the words that it is started with.
+fn command(pod: &Value, say: &mut dyn FnMut(String)) {
+    for container in items(pod, "spec.containers") {
+        let program = items(container, "command").first().and_then(Value::as_str);
+        let words = items(container, "args").iter().map(|word| word.as_str().unwrap_or_default());
+        let words: Vec<&str> = words.collect();
+        match program {
+            Some("/usr/bin/bifrost") => {
+                if let Err(said) = crate::takes(&[&["bifrost"][..], &words].concat()) {
+                    say(format!("bifrost refuses its arguments: {said}"));
+                }
+            }
+            Some("/usr/bin/bifrost-gateway" | "/usr/bin/bifrost-node") => {
+                let is_mounted = |file: &&str| {
+                    items(container, "volumeMounts").iter().any(|mount| {
+                        let path = at(mount, "mountPath").and_then(Value::as_str);
+                        path.is_some_and(|path| Path::new(file).starts_with(path))
+                    })
+                };
+                if words.first() != Some(&"--config") || !words.get(1).is_some_and(is_mounted) {
+                    say("it is not started with a configuration that is mounted".to_owned());
+                }
+            }
+            Some(_) | None => say(format!("nothing here is called {program:?}")),
         }
     }
 }

@@ -27,6 +27,8 @@ spec:
       containers:
         - image: a/b:1
           resources: {requests: {cpu: 1}}
+          command: [/usr/bin/bifrost]
+          args: [probe, serve, --every, 30s]
           ports: [{name: http}, {name: admin}]
           securityContext:
             readOnlyRootFilesystem: true
@@ -79,6 +81,9 @@ fn what_is_right_is_not_found() {
 fn every_rule_finds_who_breaks_it() {
     for (right, wrong) in [
         ("    helm.sh/chart: a\n", ""),
+        ("--every, 30s", "--often, 30s"),
+        ("[/usr/bin/bifrost]", "[/bin/sh]"),
+        ("[/usr/bin/bifrost]", "[/usr/bin/bifrost-node]"),
         ("runAsNonRoot: true", "runAsNonRoot: false"),
         ("type: RuntimeDefault", "type: Unconfined"),
         ("automountServiceAccountToken: false", "automountServiceAccountToken: true"),
