@@ -16,6 +16,7 @@ mod golden;
 mod helm;
 mod identity;
 mod judge;
+mod metadata;
 mod objects;
 mod outside;
 mod sets;

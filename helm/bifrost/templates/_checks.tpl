@@ -76,6 +76,9 @@
 {{- if and $values.httpRoute.enabled (not $values.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.parentRefs is empty: name the Gateway that the routes belong to" -}}
 {{- end -}}
+{{- if and (or $values.ingress.enabled $values.httpRoute.enabled) (not $values.gateway.hosts.trustedProxies) -}}
+{{- fail "ingress or httpRoute is enabled and gateway.hosts.trustedProxies is empty: every client would have the address of the proxy, and share one limit; name the ranges of the proxies" -}}
+{{- end -}}
 
 {{- include "bifrost.mirrorChecks" . -}}
 

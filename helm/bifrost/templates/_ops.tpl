@@ -126,7 +126,7 @@ containers:
       - { name: config, mountPath: /etc/bifrost, readOnly: true }
       - { name: tmp, mountPath: /tmp }
       {{- if $volume }}
-      - { name: profiles, mountPath: /var/lib/bifrost/profiles }
+      - { name: profiles, mountPath: /var/lib/bifrost }
       {{- end }}
 volumes:
   - name: config

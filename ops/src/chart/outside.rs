@@ -15,6 +15,7 @@ use super::{ChartError, about, write};
 use crate::findings::Finding;
 use crate::inventory;
 use crate::probe;
+use crate::rota::Rota;
 
 /// How many processes validate at a time.
 const VALIDATORS: usize = 2;
@@ -146,6 +147,7 @@ impl Programs {
             "node.yaml" => self.bins.join("bifrost-node"),
             "inventory.yaml" => return Ok(read_as(inventory::usable(path).map(drop))),
             "probe.yaml" => return Ok(read_as(probe::usable(path))),
+            "rota.yaml" => return Ok(read_as(Rota::read(path).map(drop))),
             // Dashboards are JSON, which Grafana itself reads; what is in them has checks of its own.
             _ if name.ends_with(".json") => return Ok(json(path)),
             _ => return Ok(Err("nothing here reads such a file: add who does".to_owned())),

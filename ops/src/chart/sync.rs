@@ -6,8 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Deserialize;
-use telemetry::build_info;
 
 use super::{CHART, ChartError, Common, about, listed, read, write};
 use crate::findings::{self, Finding};
@@ -60,12 +58,6 @@ fn copies(root: &Path) -> Result<Vec<(PathBuf, String)>, ChartError> {
     COPIES.iter().map(|(from, to)| Ok((folder.join(to), read(&root.join(from))?))).collect()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Chart {
-    app_version: String,
-}
-
 /// What in the chart is not what this project generates.
 ///
 /// # Errors
@@ -86,19 +78,6 @@ pub(super) fn drift(root: &Path) -> Result<Vec<Finding>, ChartError> {
             found.push(about(&path, "drift", "nothing generates it: remove it"));
         }
     }
-    let path = chart.join("Chart.yaml");
-    match serde_yaml::from_str::<Chart>(&read(&path)?) {
-        Ok(said) if said.app_version == build_info::version() => {}
-        Ok(said) => {
-            let text = format!(
-                "appVersion is {}, and this project is {}",
-                said.app_version,
-                build_info::version()
-            );
-            found.push(about(&path, "version", text));
-        }
-        Err(error) => found.push(about(&path, "malformed", error.to_string())),
-    }
     Ok(found)
 }
 
@@ -111,8 +90,6 @@ mod tests {
         for (from, _) in COPIES {
             write(&folder.path().join(from), from).expect("written");
         }
-        let chart = format!("appVersion: {}\n", build_info::version());
-        write(&folder.path().join(CHART).join("Chart.yaml"), &chart).expect("written");
         folder
     }
 
@@ -134,13 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_and_other_versions_are_found() {
+    fn leftovers_are_found() {
         let folder = project();
         assert_eq!(sync(folder.path(), false), []);
         let chart = folder.path().join(CHART);
         write(&chart.join("generated/dashboards/old.json"), "").expect("written");
-        write(&chart.join("Chart.yaml"), "appVersion: 9.9.9\n").expect("written");
         let rules: Vec<_> = sync(folder.path(), false).into_iter().map(|one| one.rule).collect();
-        assert_eq!(rules, ["drift", "version"]);
+        assert_eq!(rules, ["drift"]);
     }
 }

@@ -10,7 +10,9 @@ use super::helm::{Helm, Rendered, overlays};
 use super::objects::{Object, split};
 use super::outside::{Programs, unique};
 use super::sets::Set;
-use super::{CHART, ChartError, Common, about, custom, golden, judge, sets, sync, upgrade, values};
+use super::{
+    CHART, ChartError, Common, about, custom, golden, judge, metadata, sets, sync, upgrade, values,
+};
 use crate::findings::{self, Finding};
 use crate::output::{self, Format};
 
@@ -62,6 +64,7 @@ pub(super) fn run(args: &TestArgs) -> Result<Vec<Finding>, ChartError> {
     let chart = args.common.root.join(CHART);
     let (all, mut found) = sets::all(&chart)?;
     found.extend(sync::drift(&args.common.root)?);
+    found.extend(metadata::check(&chart)?);
     found.extend(values::check(&chart, &all)?);
     let chosen = chosen(args, &all)?;
     let helm = Helm { program: args.helm.clone(), chart: chart.clone() };
