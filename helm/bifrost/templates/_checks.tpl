@@ -44,6 +44,23 @@
 {{- fail (printf "there are %d nodes, and a gateway asks at most 16: take some out of nodes.roles or nodes.external" (int $nodes)) -}}
 {{- end -}}
 
+{{- $labels := dict "commonLabels" $values.commonLabels "gateway.podLabels" $values.gateway.podLabels "nodes.podLabels" $values.nodes.podLabels "ops.podLabels" $values.ops.podLabels "monitoring.podMonitors.labels" $values.monitoring.podMonitors.labels "monitoring.rules.labels" $values.monitoring.rules.labels "monitoring.dashboards.labels" $values.monitoring.dashboards.labels -}}
+{{- range $at, $own := $labels -}}
+{{- range $key, $_ := $own -}}
+{{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh|bifrost)/" $key -}}
+{{- fail (printf "%s has %s, which the chart writes itself: take another name" $at $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $section := list "gateway" "nodes" -}}
+{{- range (get $values $section).env -}}
+{{- if and (regexMatch "^BIFROST_.*__" .name) (hasKey . "value") -}}
+{{- fail (printf "%s.env has %s, which is a key of the configuration: set it in %s.extraConfig, or take its value from a Secret" $section .name $section) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- with $values.gateway -}}
 {{- if lt (int .replicas) 1 -}}
 {{- fail "gateway.replicas is 0: set 1 or more" -}}

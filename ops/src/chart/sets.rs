@@ -26,6 +26,15 @@ pub(super) struct Set {
     pub(super) refused: Option<String>,
 }
 
+impl Set {
+    /// This set with another laid over it.
+    pub(super) fn under(&self, other: &Self) -> Self {
+        let name = format!("{}+{}", self.name, other.name);
+        let files = [&self.files[..], &other.files].concat();
+        Self { name, files, ..self.clone() }
+    }
+}
+
 /// The sets of a chart, and what is wrong with their heads.
 ///
 /// # Errors

@@ -16,6 +16,11 @@ use super::{
 use crate::findings::{self, Finding};
 use crate::output::{self, Format};
 
+/// How far apart sets are that are laid over each other.
+const CROSSED_BY: usize = 7;
+/// What Helm says when a template refuses values with a sentence, and did not just break.
+const SENTENCE: &str = "execution error at (bifrost/templates/gateway.yaml:1:";
+
 /// What `bifrost chart test` is told.
 #[derive(Debug, Args)]
 #[command(after_help = findings::EXIT_CODES)]
@@ -78,8 +83,35 @@ pub(super) fn run(args: &TestArgs) -> Result<Vec<Finding>, ChartError> {
             Err(finding) => found.push(finding),
         }
     }
-    found.extend(looked_at(args, &chart, &rendered)?);
+    let crossed = match args.set.is_empty() {
+        true => crossed(&helm, &chosen, &mut found)?,
+        false => Vec::new(),
+    };
+    found.extend(looked_at(args, &chart, &rendered, crossed)?);
     Ok(found)
+}
+
+/// Sets laid over each other: what none of them shows by itself. Each is rendered, or refused by a sentence.
+fn crossed(
+    helm: &Helm,
+    sets: &[Set],
+    found: &mut Vec<Finding>,
+) -> Result<Vec<(String, Vec<Object>)>, ChartError> {
+    let sets: Vec<&Set> = sets.iter().filter(|set| set.refused.is_none()).collect();
+    let others = sets.iter().cycle().skip(CROSSED_BY);
+    let pairs: Vec<Set> = sets.iter().zip(others).map(|(one, other)| one.under(other)).collect();
+    let mut rendered = Vec::new();
+    for (set, said) in pairs.iter().zip(helm.all(&pairs)?) {
+        match said {
+            Ok(text) => match split(&text) {
+                Ok(objects) => rendered.push((set.name.clone(), objects)),
+                Err(error) => found.push(about(&set.path, "crossed", error)),
+            },
+            Err(said) if said.contains(SENTENCE) => {}
+            Err(said) => found.push(about(&set.path, "crossed", format!("{}: {said}", set.name))),
+        }
+    }
+    Ok(rendered)
 }
 
 fn chosen(args: &TestArgs, all: &[Set]) -> Result<Vec<Set>, ChartError> {
@@ -117,9 +149,10 @@ fn looked_at(
     args: &TestArgs,
     chart: &Path,
     rendered: &[(String, Vec<Object>)],
+    crossed: Vec<(String, Vec<Object>)>,
 ) -> Result<Vec<Finding>, ChartError> {
     let mut found = Vec::new();
-    for (set, objects) in rendered {
+    for (set, objects) in rendered.iter().chain(&crossed) {
         let path = chart.join("ci").join(format!("{set}.yaml"));
         let said = judge::judge(objects).into_iter();
         found.extend(said.map(|(title, text)| about(&path, "rule", format!("{title}: {text}"))));
@@ -135,7 +168,9 @@ fn looked_at(
         upgrade::keep(&before, rendered)?;
     }
     found.extend(upgrade::check(&before, rendered)?);
-    let unique = unique(rendered);
+    let sets = rendered.len();
+    let all = [rendered, &crossed].concat();
+    let unique = unique(&all);
     let failed = |source| ChartError::Write { path: std::env::temp_dir(), source };
     let scratch = tempfile::tempdir().map_err(failed)?;
     let programs = programs(args);
@@ -144,9 +179,9 @@ fn looked_at(
     found.extend(programs.rules(&unique, scratch.path())?);
     let ours = unique.iter().filter(|(_, object)| custom::is_custom(object)).count();
     output::note(&format!(
-        "{} sets rendered, {} different objects: {} against schemas of Kubernetes {}, {ours} of custom \
-         kinds against our own types",
-        rendered.len(),
+        "{sets} sets rendered, and {} of two; {} different objects: {} against schemas of Kubernetes {}, \
+         {ours} of custom kinds against our own types",
+        crossed.len(),
         unique.len(),
         unique.len() - ours,
         args.schemas.join(" and ")
