@@ -113,7 +113,7 @@ access.name: it is the name of the pod
   "access" (dict "env" (ternary "staging" $values.env .staging)) -}}
 {{- $to := include "bifrost.mirrorTo" $root -}}
 {{- if and $to (not .staging) -}}
-{{- $_ := set $own "mirror" (dict "to" $to "fraction" $values.mirror.fraction "dir" "/var/lib/bifrost/mirror" "keep_bytes" (include "bifrost.third" $values.mirror.size)) -}}
+{{- $_ := set $own "mirror" (dict "to" $to "fraction" $values.mirror.fraction "dir" "/var/lib/bifrost/mirror" "keep_bytes" (include "bifrost.quarter" $values.mirror.size)) -}}
 {{- end -}}
 {{- $refuse := include "bifrost.ownedByGateway" $root | fromYaml -}}
 {{- include "bifrost.owned" (dict "at" "gateway.extraConfig" "config" $values.gateway.extraConfig "keys" $refuse) -}}
@@ -125,10 +125,11 @@ access.name: it is the name of the pod
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* A third of a size in whole MiB or GiB, as bytes: pairs, records and keys share a volume. */}}
-{{- define "bifrost.third" -}}
+{{/* A quarter of a size in whole MiB or GiB, as bytes: pairs, records and keys share a volume, and a pod whose
+     volume is over its size is evicted. */}}
+{{- define "bifrost.quarter" -}}
 {{- $unit := ternary 1048576 1073741824 (hasSuffix "Mi" .) -}}
-{{- div (mul (int64 (regexFind "^[0-9]+" .)) $unit) 3 -}}
+{{- div (mul (int64 (regexFind "^[0-9]+" .)) $unit) 4 -}}
 {{- end -}}
 
 {{/* Who gets copies; empty is nobody. */}}
