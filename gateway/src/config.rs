@@ -17,6 +17,8 @@ pub use crate::render::Config as RenderConfig;
 pub use crate::render::PagesConfig;
 pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
 
+use crate::classify::Hosts;
+
 /// Everything that can be set.
 ///
 /// `SIGHUP` reads the file again: `hosts`, `upstream`, `pages`, `mirror` and the level of the log take effect,
@@ -117,10 +119,35 @@ impl Config {
         if self.accept.connections_max == 0 {
             return Err("accept.connections_max must not be zero".to_owned());
         }
+        self.upstream.check()?;
+        Hosts::new(&self.hosts, self.server.listen.ip().is_loopback())?;
         self.cache.check()?;
         crate::render::check_pages(self)?;
         self.names.check()?;
         self.mirror.check()?;
         self.denylist.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_refuse_the_start_is_told_by_the_check() {
+        type Change = fn(&mut Config);
+        let wrong: [(&str, Change); 4] = [
+            ("upstream.nodes", |config| config.upstream.nodes.clear()),
+            ("upstream.nodes[0]", |config| config.upstream.nodes[0].url = "ftp://a".into()),
+            ("hosts:", |config| config.hosts.table = vec![Host::of("a b", Class::Path)]),
+            ("hosts:", |config| config.hosts.table = vec![Host::of("a", Class::Path); 2]),
+        ];
+        assert_eq!(Config::default().check(), Ok(()));
+        for (key, change) in wrong {
+            let mut config = Config::default();
+            change(&mut config);
+            let said = config.check().expect_err(key);
+            assert!(said.starts_with(key), "{said}");
+        }
     }
 }

@@ -29,6 +29,7 @@ use node::Overtaken;
 pub(crate) use pool::{Pool, Shared};
 pub(crate) use record::{RecordAsk, RecordFailure, record};
 
+use crate::metrics::NODES_MAX;
 use crate::outcome::Source;
 
 /// How a node is spoken to.
@@ -111,6 +112,20 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Says what is wrong with the nodes, if anything.
+    ///
+    /// # Errors
+    /// A text that says which key is wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.nodes.is_empty() || self.nodes.len() > NODES_MAX {
+            return Err(format!("upstream.nodes must name between 1 and {NODES_MAX} nodes"));
+        }
+        (0_u8..).zip(&self.nodes).try_for_each(|(index, node)| {
+            node::authority(index, node)?;
+            Ok(())
+        })
+    }
+
     /// Whether what concerns single nodes is the same, so that they can be kept.
     fn is_same_of_nodes(&self, other: &Self) -> bool {
         let of = |config: &Self| {

@@ -99,7 +99,10 @@ impl Node {
         }
         std::fs::create_dir_all(&config.dir)
             .map_err(|source| StartError::Folder { path: config.dir.clone(), source })?;
-        let key = identity::load_or_create(&config.dir)?;
+        let key = match &config.swarm.identity_file {
+            Some(path) => identity::load(path)?,
+            None => identity::load_or_create(&config.dir)?,
+        };
         let store = Blockstore::open(config.blockstore.clone(), &registry)?;
         let records = Records::open(&config.dir, &config.records, &registry)?;
         let address = config.http.listen;

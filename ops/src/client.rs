@@ -8,18 +8,21 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use ipfs::trustless::CAR_TYPE;
 use serde_json::Value;
+use telemetry::config::Secret;
 use telemetry::{TaskHandle, Tasks};
 use tokio::net::TcpStream;
 
 /// Longest answer that is read whole, and longest line of a streamed one.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The variable with the token of admin listeners: that by which the processes get it.
+const TOKEN: &str = "BIFROST_ADMIN__TOKEN";
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -29,6 +32,9 @@ pub(crate) enum ClientError {
     /// The URL is not one of ours.
     #[error("{0:?} is not an admin URL: write it as http://127.0.0.1:9180")]
     BadUrl(String),
+    /// The token cannot be sent.
+    #[error("the token of {TOKEN} cannot be sent: it has to be one line of plain letters")]
+    BadToken,
     /// Nobody listens there.
     #[error(
         "nothing listens on {0}: is the fleet running? start it with `bifrost up` or `make run`, or name a running node with --node"
@@ -122,12 +128,20 @@ impl std::str::FromStr for Endpoint {
 pub(crate) struct Client {
     tasks: Tasks,
     silence: Duration,
+    token: Secret,
 }
 
 impl Client {
-    /// A client whose connections are tasks of `tasks` and which waits for at most `silence`.
+    /// A client whose connections are tasks of `tasks` and which waits for at most `silence`. It brings the
+    /// token of [`TOKEN`], as the processes that it asks have got theirs.
     pub(crate) fn new(tasks: Tasks, silence: Duration) -> Self {
-        Self { tasks, silence }
+        let token = Secret::new(std::env::var(TOKEN).unwrap_or_default());
+        Self::with_token(tasks, silence, token)
+    }
+
+    /// The same with this token; an empty one is not brought.
+    fn with_token(tasks: Tasks, silence: Duration, token: Secret) -> Self {
+        Self { tasks, silence, token }
     }
 
     /// Sends a CAR, if anything, and waits for the head of the answer, however long the body takes to
@@ -170,13 +184,18 @@ impl Client {
             connection.await.ok();
         });
         let connection = connection.abort_on_drop();
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(target)
             .header(header::HOST, &to.authority)
             .header(header::CONTENT_TYPE, kind)
             .body(body)
             .expect("the parts were checked before");
+        if !self.token.is_empty() {
+            let token = format!("Bearer {}", self.token.expose());
+            let token = HeaderValue::try_from(token).map_err(|_| ClientError::BadToken)?;
+            request.headers_mut().insert(header::AUTHORIZATION, token);
+        }
         let answer = sender.send_request(request).await.map_err(broken)?;
         let status = answer.status();
         let answer = Answer { body: answer.into_body(), _connection: connection };
@@ -386,6 +405,7 @@ fn brief(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::played;
 
     #[test]
     fn only_plain_admin_urls_are_taken() {
@@ -403,6 +423,26 @@ mod tests {
         assert_eq!(said(r#"{"title":"Overloaded","status":503}"#), "Overloaded");
         assert_eq!(said("plain words\nmore"), "plain words");
         assert_eq!(said(""), "nothing");
+    }
+
+    #[tokio::test]
+    async fn token_is_brought_and_one_that_cannot_be_is_told() {
+        let (node, listener) = played::listen().await;
+        let tasks = Tasks::new();
+        played::serve(&tasks, listener, |request| async move {
+            let given = request.headers().get(header::AUTHORIZATION);
+            let given = given.map(|value| value.to_str().expect("plain").to_owned());
+            http::Response::new(Full::from(serde_json::json!(given).to_string()))
+        });
+        for (token, wanted) in [("", Value::Null), ("hush", "Bearer hush".into())] {
+            let within = Duration::from_secs(20);
+            let client = Client::with_token(tasks.clone(), within, Secret::new(token));
+            let given = client.json(&node, Method::GET, "/").await.expect("it answers");
+            assert_eq!(given, wanted);
+        }
+        let client = Client::with_token(tasks, Duration::from_secs(20), Secret::new("a\nb"));
+        let error = client.json(&node, Method::GET, "/").await.expect_err("two lines");
+        assert!(matches!(error, ClientError::BadToken), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Results are on stdout, all else is on stderr; the codes are part of the interface.
 
 mod add;
+mod chart;
 mod client;
 mod dash;
 mod exposition;
@@ -75,6 +76,8 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// Take profiles of every process, keep them, and show where time and memory go.
     Profile(profile::ProfileArgs),
+    /// Keep the Helm chart in step with rules and dashboards, test it, and make identities for its nodes.
+    Chart(chart::ChartArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -98,6 +101,14 @@ fn main() -> ExitCode {
         }
         Err(error) => failed(&format!("could not start: {error}"), Exit::Internal),
     }
+}
+
+/// Whether this command takes these words, its own name first.
+///
+/// # Errors
+/// What it would say.
+fn takes(words: &[&str]) -> Result<(), String> {
+    Arguments::try_parse_from(words).map(drop).map_err(|error| error.to_string())
 }
 
 async fn run(command: Command) -> ExitCode {
@@ -139,6 +150,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(code) => code,
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
+        Command::Chart(args) => chart::run(&args).into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

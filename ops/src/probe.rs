@@ -145,6 +145,14 @@ pub(crate) async fn run(args: ProbeArgs, tasks: &Tasks) -> Result<ExitCode, Prob
     }
 }
 
+/// Whether a file says what can be probed.
+///
+/// # Errors
+/// As the variants of [`ProbeError`] say.
+pub(crate) fn usable(path: &std::path::Path) -> Result<(), ProbeError> {
+    Settings::of(&Wanted::file(path)).map(drop)
+}
+
 async fn once(args: &RunArgs, tasks: &Tasks) -> Result<Verdict, ProbeError> {
     let settings = Settings::of(&args.wanted)?;
     let (gateways, nodes) = (settings.gateways.len(), settings.nodes.len());

@@ -139,7 +139,11 @@ fn prepare() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn cache() -> Result<PathBuf> {
+/// The folder that `tests/interop/install.sh` fills.
+///
+/// # Errors
+/// Nothing says where it is.
+pub fn cache() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("BIFROST_CACHE") {
         return Ok(folder.into());
     }

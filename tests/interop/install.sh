@@ -1,7 +1,7 @@
 #!/bin/bash
-# Installs what the tests need and the machine lacks: a C compiler, npm, Chromium, Prometheus and
-# Alertmanager from Debian; the pinned npm packages (Helia, Playwright, Node itself) and, with Go, Sloth into
-# the cache folder, never into the checkout.
+# Installs what the tests need and the machine lacks: a C compiler, npm, Chromium, Python, Prometheus and
+# Alertmanager from Debian; the pinned npm packages (Helia, Playwright, Node itself), with Go Sloth and Helm,
+# and with Python the schemas of Kubernetes into the cache folder, never into the checkout.
 #
 # Where it cannot install, it lists everything that is missing and fails: a test that is skipped
 # because a tool is absent reads like a test that passed.
@@ -20,6 +20,7 @@ command -v npm >/dev/null || packages+=(npm)
 [ -x "${BIFROST_CHROMIUM:-/usr/bin/chromium}" ] || packages+=(chromium)
 command -v promtool >/dev/null || packages+=(prometheus)
 command -v amtool >/dev/null || packages+=(prometheus-alertmanager)
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ "${#packages[@]}" -gt 0 ]; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing ${packages[*]}"
@@ -43,21 +44,47 @@ if command -v npm >/dev/null && ! cmp -s "$here/package-lock.json" "$interop/ins
   fi
 fi
 
-# Asked for as a dependency of an empty module, because the proxy need not list versions.
-sloth=v0.16.0
-if ! command -v go >/dev/null; then
-  missing+=("go: Go 1.25 or later, which builds Sloth, the peer of our rules")
-elif [ "$(cat "$cache/bin/sloth.version" 2>/dev/null)" != "$sloth" ] \
-  || [ ! -d "$(go env GOMODCACHE)/github.com/slok/sloth@$sloth/examples" ]; then
-  echo "installing Sloth $sloth"
+# Installs a program of Go: name, version, module, package. It is asked for as a dependency of an empty
+# module, because the proxy need not list versions; that module's `go` line keeps modules out that nothing of
+# it is built from.
+go_program() {
+  local empty
+  echo "installing $1 $2"
   empty="$(mktemp -d)"
-  printf 'module empty\n\nrequire github.com/slok/sloth %s\n' "$sloth" >"$empty/go.mod"
-  if (cd "$empty" && GOFLAGS=-mod=mod GOBIN="$cache/bin" go install github.com/slok/sloth/cmd/sloth) >"$cache/sloth.log" 2>&1; then
-    echo "$sloth" >"$cache/bin/sloth.version"
+  printf 'module empty\n\ngo 1.25\n\nrequire %s %s\n' "$3" "$2" >"$empty/go.mod"
+  if (cd "$empty" && GOFLAGS=-mod=mod GOBIN="$cache/bin" go install "$4") >"$cache/$1.log" 2>&1; then
+    echo "$2" >"$cache/bin/$1.version"
   else
-    missing+=("Sloth $sloth: go install failed, see $cache/sloth.log")
+    missing+=("$1 $2: go install failed, see $cache/$1.log")
   fi
   rm -rf "$empty"
+}
+
+sloth=v0.16.0
+helm=v4.3.1
+if ! command -v go >/dev/null; then
+  missing+=("go: Go 1.25 or later, which builds Helm, and Sloth, the peer of our rules")
+else
+  mkdir -p "$cache/bin"
+  if [ "$(cat "$cache/bin/sloth.version" 2>/dev/null)" != "$sloth" ] \
+    || [ ! -d "$(go env GOMODCACHE)/github.com/slok/sloth@$sloth/examples" ]; then
+    go_program sloth "$sloth" github.com/slok/sloth github.com/slok/sloth/cmd/sloth
+  fi
+  if [ "$(cat "$cache/bin/helm.version" 2>/dev/null)" != "$helm" ] || [ ! -x "$cache/bin/helm" ]; then
+    go_program helm "$helm" helm.sh/helm/v4 helm.sh/helm/v4/cmd/helm
+  fi
+fi
+
+# As with npm, the stamp is the list itself.
+venv="$cache/chart-venv"
+if python3 -c 'import ensurepip, venv' 2>/dev/null && ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then
+  echo "installing the Python packages of tests/interop"
+  if { rm -rf "$venv" && python3 -m venv "$venv" \
+    && "$venv/bin/pip" install --disable-pip-version-check --no-deps -r "$here/requirements.txt"; } >"$cache/pip.log" 2>&1; then
+    cp "$here/requirements.txt" "$venv/installed.txt"
+  else
+    missing+=("Python packages: pip install failed, see $cache/pip.log")
+  fi
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

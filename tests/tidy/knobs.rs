@@ -4,7 +4,7 @@
 //! crate, as `.field` or by taking the struct apart. A name that another struct shares hides a dead
 //! field: the check errs on the side of silence.
 
-use crate::tree::{Source, assert_none, crate_files};
+use crate::tree::{Source, assert_none, crate_files, files};
 
 const MEMBERS: [&str; 5] = ["telemetry", "gateway", "node", "ops", "ipfs"];
 
@@ -33,6 +33,35 @@ fn every_metric_name_is_declared_once() {
         }
     }
     assert_none(&complaints);
+}
+
+#[test]
+fn every_metric_that_the_chart_names_is_declared() {
+    let declared: Vec<String> = MEMBERS
+        .iter()
+        .flat_map(|member| crate_files(member))
+        .flat_map(|source| quoted_names(&source.code()))
+        .collect();
+    let mut named = 0;
+    let mut complaints = Vec::new();
+    let ours = |source: &Source| {
+        source.path.starts_with("helm/bifrost/templates/")
+            || source.path.starts_with("helm/bifrost/values")
+    };
+    for source in files().iter().filter(|source| ours(source)) {
+        for name in words(&source.text).filter(|word| word.starts_with("bifrost_")) {
+            named += 1;
+            if !declared.iter().any(|known| known == name) {
+                complaints.push(format!("{} names {name}, which nothing declares", source.path));
+            }
+        }
+    }
+    assert_none(&complaints);
+    assert!(named > 0, "the chart scales by a metric");
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
 fn unread(suffix: &str) -> Vec<String> {

@@ -62,6 +62,22 @@ struct Health {
     spare_until: Option<Instant>,
 }
 
+/// Where a node is.
+///
+/// # Errors
+/// A text that says what is wrong with its URL.
+pub(super) fn authority(index: u8, node: &NodeConfig) -> Result<Authority, String> {
+    let wrong = |what: &str| format!("upstream.nodes[{index}].url {:?}: {what}", node.url);
+    let uri: Uri = node.url.parse().map_err(|_| wrong("not a URL"))?;
+    if uri.scheme() != Some(&Scheme::HTTP) {
+        return Err(wrong("the scheme must be http"));
+    }
+    if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        return Err(wrong("it must have no path"));
+    }
+    uri.authority().cloned().ok_or_else(|| wrong("no host"))
+}
+
 impl Node {
     /// A node of the pool.
     ///
@@ -74,15 +90,7 @@ impl Node {
         tasks: &Tasks,
         metrics: NodeMetrics,
     ) -> Result<Self, String> {
-        let wrong = |what: &str| format!("upstream.nodes[{index}].url {:?}: {what}", node.url);
-        let uri: Uri = node.url.parse().map_err(|_| wrong("not a URL"))?;
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(wrong("the scheme must be http"));
-        }
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(wrong("it must have no path"));
-        }
-        let authority = uri.authority().cloned().ok_or_else(|| wrong("no host"))?;
+        let authority = authority(index, node)?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(config.connect_timeout));
         connector.set_nodelay(true);

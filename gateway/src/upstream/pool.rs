@@ -13,7 +13,7 @@ use telemetry::Tasks;
 
 use super::Config;
 use super::node::Node;
-use crate::metrics::{NODES_MAX, UpstreamMetrics};
+use crate::metrics::UpstreamMetrics;
 
 /// A retry in the budget's unit.
 const RETRY: i64 = 1000;
@@ -39,9 +39,7 @@ impl Pool {
         tasks: &Tasks,
         metrics: &UpstreamMetrics,
     ) -> Result<Self, String> {
-        if config.nodes.is_empty() || config.nodes.len() > NODES_MAX {
-            return Err(format!("upstream.nodes must name between 1 and {NODES_MAX} nodes"));
-        }
+        config.check()?;
         let mut nodes = Vec::new();
         for (index, node) in (0_u8..).zip(&config.nodes) {
             let known =

@@ -2,6 +2,7 @@
 //!
 //! The defaults dial nothing but this machine; reaching further is a decision of the operator.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -32,9 +33,14 @@ pub enum Reach {
 pub struct Config {
     /// Addresses to listen on. Default TCP and QUIC on 127.0.0.1, port 4180. None listens nowhere.
     pub listen: Vec<Multiaddr>,
+    /// The file with this node's identity, where somebody else keeps it, such as a mounted secret: it is
+    /// never made, and its group may read it. Default none: `identity.key` in `dir`, made on the first
+    /// start.
+    pub identity_file: Option<PathBuf>,
     /// Peers that this node stays connected to: addresses that end in `/p2p/…`; several addresses of
     /// one peer are tried together. They are exempt from the limits on the number of connections, but
-    /// not from [`Config::memory_max`]. Default none.
+    /// not from [`Config::memory_max`]. Its own are left out, so that nodes can share a list. Default
+    /// none.
     pub peering: Vec<Multiaddr>,
     /// How far this node dials. Default `loopback`.
     pub reach: Reach,
@@ -103,6 +109,7 @@ impl Default for Config {
         let listen = ["/ip4/127.0.0.1/tcp/4180", "/ip4/127.0.0.1/udp/4180/quic-v1"];
         Self {
             listen: listen.iter().map(|text| text.parse().expect("an address")).collect(),
+            identity_file: None,
             peering: Vec::new(),
             reach: Reach::Loopback,
             inbound_max: 512,
@@ -156,6 +163,13 @@ impl Config {
         };
         self.peering.iter().map(split).collect()
     }
+
+    /// The peers of the list but this node itself.
+    pub(super) fn others(&self, own: &PeerId) -> Result<Vec<(PeerId, Multiaddr)>, SwarmError> {
+        let mut peers = self.peers()?;
+        peers.retain(|(peer, _)| peer != own);
+        Ok(peers)
+    }
 }
 
 /// An address without its last `/p2p/…`, and the peer in it.
@@ -183,5 +197,15 @@ mod tests {
             let config = Config { streams_max, receive_window, ..Config::default() };
             assert_eq!(config.validate().is_ok(), allowed, "{streams_max} streams, {mib} MiB");
         }
+    }
+
+    #[test]
+    fn list_that_nodes_share_leaves_each_out_of_its_own() {
+        let [one, other] = [PeerId::random(), PeerId::random()];
+        let address = |peer: PeerId| format!("/dns/a/tcp/4180/p2p/{peer}").parse().expect("one");
+        let peering = vec![address(one), address(other)];
+        let config = Config { peering, ..Config::default() };
+        let others = config.others(&one).expect("they have peers");
+        assert_eq!(others.into_iter().map(|(peer, _)| peer).collect::<Vec<_>>(), [other]);
     }
 }

@@ -77,7 +77,7 @@ impl Driver {
         room: Room<'_>,
         now: Instant,
     ) -> Result<Self, SwarmError> {
-        let peers = config.peers()?;
+        let peers = config.others(swarm.local_peer_id())?;
         engine.prefer(peers.iter().map(|(peer, _)| *peer));
         Ok(Self {
             swarm,

@@ -1,7 +1,8 @@
 //! The node's lasting identity: one ed25519 key in one private file.
 //!
 //! A key that others can read is refused rather than used, and a file that cannot be read is never
-//! replaced: a node that comes back under another name would lose its place with every peer.
+//! replaced: a node that comes back under another name would lose its place with every peer. A file that
+//! somebody else keeps is never made, and may be read by its group, as mounted secrets are.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -14,6 +15,10 @@ use libp2p::identity::{DecodingError, Keypair};
 const FILE_NAME: &str = "identity.key";
 /// Longest key file that is read; an encoded ed25519 key has 68 bytes.
 const FILE_BYTES_MAX: u64 = 4096;
+/// Bits that the mode of our own file must not have.
+const OWN_FORBIDDEN: u32 = 0o077;
+/// Bits that the mode of a file that somebody else keeps must not have.
+const KEPT_FORBIDDEN: u32 = 0o037;
 
 /// Why the node has no identity.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +40,9 @@ pub enum IdentityError {
         source: std::io::Error,
     },
     /// The file is readable by others; its mode follows.
-    #[error("identity in {path} has mode {mode:03o}, so others can read it; make it 600")]
+    #[error(
+        "identity in {path} has mode {mode:03o}, so others can read it; make it 600, or 440 where swarm.identity_file names it"
+    )]
     Exposed {
         /// Which file.
         path: PathBuf,
@@ -61,14 +68,28 @@ pub enum IdentityError {
 pub fn load_or_create(folder: &Path) -> Result<Keypair, IdentityError> {
     let path = folder.join(FILE_NAME);
     match File::open(&path) {
-        Ok(file) => read(file, path),
+        Ok(file) => read(file, path, OWN_FORBIDDEN),
         Err(error) if error.kind() == ErrorKind::NotFound => create(folder, path),
         Err(source) => Err(IdentityError::Read { path, source }),
     }
 }
 
-fn read(file: File, path: PathBuf) -> Result<Keypair, IdentityError> {
-    let bytes = match read_private(file) {
+/// Reads the key in a file that somebody else keeps.
+///
+/// Blocks on the disk; meant for start-up.
+///
+/// # Errors
+/// [`IdentityError`], by what was attempted.
+pub fn load(path: &Path) -> Result<Keypair, IdentityError> {
+    let path = path.to_path_buf();
+    match File::open(&path) {
+        Ok(file) => read(file, path, KEPT_FORBIDDEN),
+        Err(source) => Err(IdentityError::Read { path, source }),
+    }
+}
+
+fn read(file: File, path: PathBuf, forbidden: u32) -> Result<Keypair, IdentityError> {
+    let bytes = match read_private(file, forbidden) {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(mode)) => return Err(IdentityError::Exposed { path, mode }),
         Err(source) => return Err(IdentityError::Read { path, source }),
@@ -76,10 +97,10 @@ fn read(file: File, path: PathBuf) -> Result<Keypair, IdentityError> {
     Keypair::from_protobuf_encoding(&bytes).map_err(|source| IdentityError::Decode { path, source })
 }
 
-/// The file's bytes, or its mode when others can read it.
-fn read_private(file: File) -> std::io::Result<Result<Vec<u8>, u32>> {
+/// The file's bytes, or its mode when it has bits that are forbidden.
+fn read_private(file: File, forbidden: u32) -> std::io::Result<Result<Vec<u8>, u32>> {
     let mode = file.metadata()?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if mode & forbidden != 0 {
         return Ok(Err(mode));
     }
     let mut bytes = Vec::new();
@@ -130,6 +151,21 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("chmod");
         let refused = load_or_create(folder.path()).expect_err("exposed");
         assert!(matches!(refused, IdentityError::Exposed { mode: 0o640, .. }), "{refused}");
+    }
+
+    #[test]
+    fn kept_identity_may_be_read_by_its_group_and_is_never_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("node-0.key");
+        let missing = load(&path).expect_err("missing");
+        assert!(matches!(missing, IdentityError::Read { .. }) && !path.exists(), "{missing}");
+        let made = load_or_create(folder.path()).expect("created");
+        std::fs::rename(folder.path().join(FILE_NAME), &path).expect("moved");
+        for (mode, is_taken) in [(0o440, true), (0o600, true), (0o460, false), (0o444, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+            let read = load(&path).map(|key| key.public() == made.public());
+            assert_eq!(read.is_ok_and(|same| same), is_taken, "{mode:o}");
+        }
     }
 
     #[test]

@@ -170,6 +170,7 @@ impl AddError {
                 AddError::NotAdmin(url)
             }
             other @ (ClientError::BadUrl(_)
+            | ClientError::BadToken
             | ClientError::NotRunning(_)
             | ClientError::Connect { .. }
             | ClientError::Silent { .. }
@@ -193,6 +194,7 @@ impl AddError {
                 AddError::NotStored { node: url, text, full: false }
             }
             other @ (ClientError::BadUrl(_)
+            | ClientError::BadToken
             | ClientError::NotRunning(_)
             | ClientError::Connect { .. }
             | ClientError::Silent { .. }
@@ -205,7 +207,7 @@ impl AddError {
 /// The exit code of a failed request.
 pub(crate) fn client_exit(error: &ClientError) -> Exit {
     match error {
-        ClientError::BadUrl(_) => Exit::Usage,
+        ClientError::BadUrl(_) | ClientError::BadToken => Exit::Usage,
         ClientError::NotRunning(_) | ClientError::Connect { .. } | ClientError::Silent { .. } => {
             Exit::Unreachable
         }

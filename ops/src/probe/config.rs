@@ -23,7 +23,7 @@ use crate::web::url_of;
 use file::File;
 
 /// What is probed, on the command line.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Wanted {
     /// A file that says what is probed; flags add to it.
     #[arg(long, value_name = "FILE", env = "BIFROST_PROBE")]
@@ -61,6 +61,13 @@ pub(crate) struct Wanted {
     /// The data folder of the fleet on this machine, which is probed if nothing else is named.
     #[arg(long, value_name = "DIR", default_value = ".bifrost")]
     data: PathBuf,
+}
+
+impl Wanted {
+    /// What a file says, without flags.
+    pub(in crate::probe) fn file(path: &Path) -> Self {
+        Self { config: Some(path.to_path_buf()), ..Self::default() }
+    }
 }
 
 fn check(name: &str) -> Result<Check, String> {
