@@ -8,6 +8,7 @@ mod driver;
 mod faults;
 mod figures;
 mod folders;
+mod found;
 mod memory;
 mod mirror;
 mod peers;

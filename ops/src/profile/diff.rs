@@ -265,7 +265,7 @@ pub(crate) fn main(before: &Chosen, after: &Chosen, top: usize) -> String {
         "<p class=\"note\">A: {}: {}<br>B: {}: {}</p>\n\
          <p>Widths are of B. Red takes a greater share than in A, blue a smaller one. A change is in points \
          of the share that a function takes itself.</p>\n{}{}<h2>Functions</h2>\n\
-         <table>\n<thead><tr>{heads}<th>Function</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n",
+         <table tabindex=\"0\">\n<thead><tr>{heads}<th>Function</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n",
         escape(&before.title),
         escape(&before.about()),
         escape(&after.title),

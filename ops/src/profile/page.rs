@@ -72,9 +72,10 @@ pub(crate) fn table(set: &ProfileSet, limit: usize) -> String {
     }
     let share = |value: i64| format!("{:.2} %", value as f64 / total * 100.0);
     let each = set.requests().map(|requests| move |value: i64| value as f64 / requests);
-    let mut text = "<table>\n<thead><tr><th class=\"n\">Itself</th><th class=\"n\">Share</th>\
+    let mut text =
+        "<table tabindex=\"0\">\n<thead><tr><th class=\"n\">Itself</th><th class=\"n\">Share</th>\
                     <th class=\"n\">With calls</th><th class=\"n\">Share</th>"
-        .to_owned();
+            .to_owned();
     if each.is_some() {
         text.push_str("<th class=\"n\">A request</th>");
     }

@@ -171,7 +171,7 @@ pub(super) fn facts(entry: &Entry) -> String {
     for (name, value) in facts {
         writeln!(rows, "<tr><th>{name}</th><td>{value}</td></tr>").expect("a string takes all");
     }
-    format!("<table class=\"facts\">\n<tbody>\n{rows}</tbody>\n</table>\n")
+    format!("<table class=\"facts\" tabindex=\"0\">\n<tbody>\n{rows}</tbody>\n</table>\n")
 }
 
 fn load(entry: &Entry) -> String {
@@ -197,6 +197,9 @@ fn row(rows: &mut String, cells: &[&str]) {
 fn table(text: &mut String, heads: &[&str], rows: &str) {
     let heads: Vec<String> = heads.iter().map(|head| format!("<th>{head}</th>")).collect();
     let heads = heads.concat();
-    writeln!(text, "<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>")
-        .expect("a string takes all");
+    writeln!(
+        text,
+        "<table tabindex=\"0\">\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>"
+    )
+    .expect("a string takes all");
 }
