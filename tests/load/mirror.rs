@@ -1,15 +1,17 @@
 //! What mirroring costs production: its slowest answers and its memory while staging is well, dead,
 //! silent, endless, cut or lying; and whether staging gets everything at a steady rate.
 //!
-//! Staging has the lowest priority of this machine, since it stands for another one. The load is open:
+//! Staging gets only the processor time that nobody else wants, since it stands for another machine: a
+//! low priority is not enough, because a scheduler lets who runs go on for milliseconds. The load is open:
 //! each request is due at its time, and what it waits behind others is its time too. Windows with and
 //! without the mirror take turns and are short, so that a slow spell of the machine meets both alike;
 //! what is compared is the middle of the windows' p99, which a disturbed window does not move.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use harness::http::{self, Connection};
 use harness::process::resident_bytes;
 use harness::{FaultyNode, Fleet, FleetPlan, Mode, bytes_of_seed, fleet, metrics};
@@ -30,9 +32,6 @@ const MIB: f64 = 1024.0 * 1024.0;
 
 const KEEPS_UP: &str = "mirror at 100 % of 2,000 requests/s: share compared";
 const P99: &str = "mirror: p99 with staging";
-
-/// The lowest priority.
-const NICE: i32 = 19;
 
 /// What stands as staging.
 const STAGINGS: [(&str, Option<Mode>); 5] = [
@@ -148,21 +147,25 @@ fn second() -> Result<Fleet> {
     Ok(fleet)
 }
 
-/// A faulty staging; its threads have the priority of the one that makes them.
+/// A faulty staging; its threads are scheduled as the one that makes them.
 fn elsewhere(behind: SocketAddr, mode: Mode) -> Result<FaultyNode> {
     let made = std::thread::spawn(move || -> Result<FaultyNode> {
-        rustix::process::setpriority_process(None, NICE)?;
+        let own = std::fs::read_link("/proc/thread-self")?;
+        let thread = own.file_name().context("it is named by its number")?.to_string_lossy();
+        idle(&["--pid", "0", &thread])?;
         Ok(FaultyNode::in_front_of(behind, mode)?)
     });
     made.join().expect("it does not panic")
 }
 
-/// Gives all threads of a process the lowest priority.
+/// Has all threads of a process run only where a processor would be idle.
 fn yield_to_others(process: u32) -> Result<()> {
-    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
-        let id: i32 = thread?.file_name().to_string_lossy().parse()?;
-        rustix::process::setpriority_process(rustix::process::Pid::from_raw(id), NICE)?;
-    }
+    idle(&["--all-tasks", "--pid", "0", &process.to_string()])
+}
+
+fn idle(whom: &[&str]) -> Result<()> {
+    let status = Command::new("chrt").arg("--idle").args(whom).status();
+    ensure!(status.context("chrt of util-linux is needed")?.success(), "chrt --idle {whom:?}");
     Ok(())
 }
 

@@ -21,8 +21,9 @@ pub struct HeapProfile {
     pub sampled_for: Option<Duration>,
 }
 
-/// Has the allocator sample from here on. Each sample stands for 512 KiB of allocations, which costs
-/// well under one percent.
+/// Has the allocator sample from here on. Each sample stands for 512 KiB of allocations and walks a
+/// stack: a gateway that serves small files from memory as fast as it can pays for it, and the row "heap
+/// sampling" of `make bench` says how much.
 ///
 /// # Errors
 /// `Busy` while a profile is taken, `NoHeap` when the allocator cannot, `Heap` when it refuses.
