@@ -51,24 +51,14 @@ fn complaints(fleet: &Fleet, pages: &[Page]) -> Vec<String> {
         let host = if host.is_empty() { "127.0.0.1" } else { host };
         json!({ "name": name, "url": format!("http://{host}:{port}{path}"), "headers": headers })
     });
-    let wanted = Value::from_iter(wanted).to_string();
     let folder = fleet::artefacts().join("pages");
     fs::create_dir_all(&folder).expect("folders can be made");
-    let folder = folder.to_str().expect("the path is UTF-8");
-    let seen = interop::run("pages.mjs", &[folder], &wanted).expect("Chromium runs");
-    let seen = seen.as_array().expect("a list of what was seen");
-    assert_eq!(seen.len(), pages.len() * 4, "light and dark, wide and narrow");
+    let seen = interop::looks(&folder, wanted.collect()).expect("Chromium runs");
     let mut complaints = Vec::new();
     for look in seen {
         let page = pages.iter().find(|(name, ..)| look["name"] == *name);
         let status = page.expect("only what was wanted is seen").3;
-        let is_well = look["status"] == status
-            && look["violations"] == json!([])
-            && look["console"] == json!([])
-            && look["scripts"] == 0
-            && look["overflow"] == 0
-            && look["headings"] == 1
-            && look["title"].as_str().is_some_and(|title| !title.is_empty());
+        let is_well = look["status"] == status && interop::is_well(&look, 0);
         if !is_well {
             complaints.push(format!("{status} is due: {look}"));
         }

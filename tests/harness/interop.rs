@@ -29,28 +29,42 @@ pub fn run(script: &str, arguments: &[&str], input: &str) -> Result<Value> {
         .with_context(|| format!("{script} printed no JSON: {errors}"))
 }
 
-/// Opens files in Chromium, in light and dark, wide and narrow, and keeps a screenshot of each among the
-/// artefacts; says what is wrong with them. Each has a name, and so many scripts.
+/// Opens pages in Chromium, `[{"name", "url", "headers"}]`, in light and dark, wide and narrow, and keeps a
+/// screenshot of each in the folder; gives what was seen.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run`], and when not all of them were looked at.
+pub fn looks(folder: &Path, wanted: Vec<Value>) -> Result<Vec<Value>> {
+    let count = wanted.len() * 4;
+    let seen = run("pages.mjs", &[&folder.to_string_lossy()], &Value::from(wanted).to_string())?;
+    let seen = seen.as_array().context("a list of what was seen")?.clone();
+    ensure!(seen.len() == count, "light and dark, wide and narrow: {seen:?}");
+    Ok(seen)
+}
+
+/// Whether nothing is wrong with a look at a page that has so many scripts.
+pub fn is_well(look: &Value, scripts: usize) -> bool {
+    look["violations"] == json!([])
+        && look["console"] == json!([])
+        && look["scripts"] == scripts
+        && look["overflow"] == 0
+        && look["headings"] == 1
+        && look["title"].as_str().is_some_and(|title| !title.is_empty())
+}
+
+/// What is wrong with files, as [`looks`] sees them; screenshots are kept among the artefacts. Each file has a
+/// name, and so many scripts.
+///
+/// # Errors
+/// As [`looks`].
 pub fn complaints_of_files(files: &[(&str, &Path, usize)]) -> Result<Vec<String>> {
     let url = |path: &Path| format!("file://{}", path.display());
     let wanted = files.iter().map(|(name, path, _)| json!({ "name": name, "url": url(path) }));
-    let kept = crate::fleet::artefacts();
-    let kept = kept.to_string_lossy();
-    let seen = run("pages.mjs", &[&kept], &Value::from_iter(wanted).to_string())?;
-    let seen = seen.as_array().context("a list of what was seen")?;
-    ensure!(seen.len() == files.len() * 4, "light and dark, wide and narrow: {seen:?}");
-    let is_well = |look: &Value| {
-        look["violations"] == json!([])
-            && look["console"] == json!([])
-            && files.iter().any(|file| look["name"] == file.0 && look["scripts"] == file.2)
-            && look["overflow"] == 0
-            && look["headings"] == 1
-            && look["title"].as_str().is_some_and(|title| !title.is_empty())
+    let seen = looks(&crate::fleet::artefacts(), wanted.collect())?;
+    let is_fine = |look: &Value| {
+        files.iter().any(|(name, _, scripts)| look["name"] == *name && is_well(look, *scripts))
     };
-    Ok(seen.iter().filter(|look| !is_well(look)).map(|look| format!("{look:#}")).collect())
+    Ok(seen.iter().filter(|look| !is_fine(look)).map(|look| format!("{look:#}")).collect())
 }
 
 /// A script that goes on until it is dropped.

@@ -5,11 +5,14 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use harness::Ending;
+use harness::fleet::Member;
 use harness::http::Connection;
+use harness::process::processor_seconds;
 
 /// Requests per second for one target over keep-alive connections.
 ///
@@ -42,6 +45,59 @@ pub(crate) fn requests_per_second(
         }
     }
     Ok(done as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// What a gateway did under all the load that it takes.
+pub(crate) struct Load {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// Processor time of a request, in microseconds.
+    pub(crate) processor: f64,
+}
+
+/// Measures a gateway for so long, after a moment of warming up.
+///
+/// # Errors
+/// As [`requests_per_second`].
+pub(crate) fn loaded(
+    gateway: &Member,
+    target: &str,
+    connections: usize,
+    time: Duration,
+) -> Result<Load> {
+    requests_per_second(gateway.http, target, connections, Duration::from_millis(500))?;
+    let before = processor_seconds(gateway.process_id())?;
+    let rate = requests_per_second(gateway.http, target, connections, time)?;
+    let used = processor_seconds(gateway.process_id())? - before;
+    Ok(Load { rate, processor: used * 1e6 / (rate * time.as_secs_f64()) })
+}
+
+/// Does some work while a gateway has all the load that it takes; gives the requests that it served
+/// meanwhile as well.
+///
+/// # Errors
+/// As [`requests_per_second`], and what the work says.
+pub(crate) fn while_loaded<T>(
+    address: SocketAddr,
+    target: &str,
+    connections: usize,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<(T, f64)> {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| -> Result<f64> {
+            let (mut served, time) = (0.0, Duration::from_millis(500));
+            while !done.load(Ordering::Relaxed) {
+                let rate = requests_per_second(address, target, connections, time)?;
+                served += rate * time.as_secs_f64();
+            }
+            Ok(served)
+        });
+        let worked = work();
+        done.store(true, Ordering::Relaxed);
+        let served = load.join().expect("the load does not panic")?;
+        Ok((worked?, served))
+    })
 }
 
 /// The size of a whole answer, head included. The second answer counts: a first one may say that it

@@ -2,7 +2,6 @@
 //! nightly sets.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +10,7 @@ use harness::{Fleet, FleetPlan, bytes_of_seed, http};
 use serde_json::json;
 use telemetry::profile::read;
 
-use crate::client::{median, requests_per_second};
+use crate::client::{loaded, median, while_loaded};
 use crate::table::{Table, Wanted};
 
 const CONNECTIONS: usize = 32;
@@ -106,25 +105,11 @@ fn over_a_day(table: &mut Table) -> Result<()> {
     table.figure(OVER_DAY, "% of a processor", Wanted::AtMost(1.0), || {
         let alone: Result<Vec<f64>> = (0..5).map(|_| per_request(&fleet, &small)).collect();
         let alone = median(alone?);
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let load = scope.spawn(|| -> Result<f64> {
-                let mut served = 0.0;
-                while !done.load(Ordering::Relaxed) {
-                    let time = Duration::from_millis(500);
-                    let rate = requests_per_second(fleet.gateway.http, &small, CONNECTIONS, time)?;
-                    served += rate * time.as_secs_f64();
-                }
-                Ok(served)
-            });
-            let before = processor_seconds(process)?;
-            let taken = NIGHTLY.iter().try_for_each(|target| taken(admin, target));
-            done.store(true, Ordering::Relaxed);
-            let served = load.join().expect("the load does not panic")?;
-            taken?;
-            seconds = processor_seconds(process)? - before - served * alone / 1e6;
-            Ok(100.0 * seconds / DAY)
-        })
+        let before = processor_seconds(process)?;
+        let taken = || NIGHTLY.iter().try_for_each(|target| taken(admin, target));
+        let ((), served) = while_loaded(fleet.gateway.http, &small, CONNECTIONS, taken)?;
+        seconds = processor_seconds(process)? - before - served * alone / 1e6;
+        Ok(100.0 * seconds / DAY)
     });
     table.note(format!("{seconds:.1} s, of which names take most"));
     Ok(())
@@ -132,11 +117,7 @@ fn over_a_day(table: &mut Table) -> Result<()> {
 
 /// Processor time that a request takes, in microseconds, with a gateway under all the load it takes.
 fn per_request(fleet: &Fleet, target: &str) -> Result<f64> {
-    let (gateway, process) = (fleet.gateway.http, fleet.gateway.process_id());
-    requests_per_second(gateway, target, CONNECTIONS, Duration::from_millis(300))?;
-    let before = processor_seconds(process)?;
-    let rate = requests_per_second(gateway, target, CONNECTIONS, WINDOW)?;
-    Ok((processor_seconds(process)? - before) * 1e6 / (rate * WINDOW.as_secs_f64()))
+    Ok(loaded(&fleet.gateway, target, CONNECTIONS, WINDOW)?.processor)
 }
 
 /// Takes a profile and reads it.

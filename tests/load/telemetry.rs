@@ -5,20 +5,20 @@ use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use harness::process::processor_seconds;
 use harness::{Fleet, FleetPlan, bytes_of_seed, fleet, http};
 use serde_json::{Value, json};
 
-use crate::client::{median, requests_per_second};
+use crate::client::{loaded, median, while_loaded};
 use crate::table::{Table, Wanted};
 
 const CONNECTIONS: usize = 32;
 /// Pairs of measurements, one with the access log and one without.
 const PAIRS: usize = 15;
+/// How long each takes.
+const WINDOW: Duration = Duration::from_secs(2);
 const RECORDS: u64 = 10_000_000;
 /// One in so many of the records is what is asked for.
 const RARE: u64 = 10_000;
@@ -46,9 +46,11 @@ fn log_cost(table: &mut Table) -> Result<()> {
         for _ in 0..PAIRS {
             fleet.gateway.set("access.to", json!("file"));
             fleet.gateway.set("access.path", json!(path));
-            let with = loaded(&mut fleet, &small)?;
+            fleet.restart_gateway()?;
+            let with = loaded(&fleet.gateway, &small, CONNECTIONS, WINDOW)?;
             fleet.gateway.set("access.to", json!("off"));
-            let without = loaded(&mut fleet, &small)?;
+            fleet.restart_gateway()?;
+            let without = loaded(&fleet.gateway, &small, CONNECTIONS, WINDOW)?;
             costs.push(100.0 * (1.0 - with.rate / without.rate));
             times.push((with.processor, without.processor));
         }
@@ -62,24 +64,6 @@ fn log_cost(table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// What a gateway did under load.
-struct Load {
-    /// Requests a second.
-    rate: f64,
-    /// Processor time of a request, in microseconds.
-    processor: f64,
-}
-
-fn loaded(fleet: &mut Fleet, target: &str) -> Result<Load> {
-    fleet.restart_gateway()?;
-    let (gateway, process) = (fleet.gateway.http, fleet.gateway.process_id());
-    requests_per_second(gateway, target, CONNECTIONS, Duration::from_millis(500))?;
-    let (time, before) = (Duration::from_secs(2), processor_seconds(process)?);
-    let rate = requests_per_second(gateway, target, CONNECTIONS, time)?;
-    let used = processor_seconds(process)? - before;
-    Ok(Load { rate, processor: used * 1e6 / (rate * time.as_secs_f64()) })
-}
-
 fn scrape(table: &mut Table) -> Result<()> {
     if !table.wants(SCRAPE) {
         return Ok(());
@@ -89,20 +73,8 @@ fn scrape(table: &mut Table) -> Result<()> {
     let (gateway, admin) = (fleet.gateway.http, fleet.gateway.admin);
     let mut largest = 0;
     table.figure(SCRAPE, "ms", Wanted::AtMost(50.0), || {
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let load = scope.spawn(|| -> Result<()> {
-                while !done.load(Ordering::Relaxed) {
-                    let time = Duration::from_millis(500);
-                    requests_per_second(gateway, &small, CONNECTIONS, time)?;
-                }
-                Ok(())
-            });
-            let scraped = scrapes(admin, &mut largest);
-            done.store(true, Ordering::Relaxed);
-            load.join().expect("the load does not panic")?;
-            scraped
-        })
+        let scraped = || scrapes(admin, &mut largest);
+        Ok(while_loaded(gateway, &small, CONNECTIONS, scraped)?.0)
     });
     table.add("its size", "KiB", Wanted::AtMost(1024.0), largest as f64 / 1024.0);
     Ok(())

@@ -46,9 +46,9 @@ pub(super) struct Copied {
 impl Copied {
     /// A copy; none when the host cannot be told.
     pub(super) fn of(parts: &Parts, caller: &Caller, request_id: &HeaderValue) -> Option<Self> {
-        let headers = ASKED_HEADERS.map(HeaderName::from_static).into_iter().flat_map(|name| {
-            let values = parts.headers.get_all(&name).iter().cloned();
-            values.map(move |value| (name.clone(), value)).collect::<Vec<_>>()
+        let headers = ASKED_HEADERS.iter().flat_map(|name| {
+            let values = parts.headers.get_all(*name).iter();
+            values.map(|value| (HeaderName::from_static(name), value.clone()))
         });
         Some(Self {
             method: parts.method.clone(),
