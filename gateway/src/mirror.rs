@@ -70,8 +70,8 @@ pub(crate) struct Mirror {
 /// What the line and the lane share.
 struct Shared {
     settings: ArcSwap<Settings>,
-    health: Mutex<Health>,
-    quota: Mutex<Quota>,
+    health: Health,
+    quota: Quota,
     latest: Mutex<Latest>,
     metrics: MirrorMetrics,
     /// This life of this gateway.
@@ -130,10 +130,11 @@ impl Mirror {
         config.check()?;
         let (offers, waiting) = mpsc::channel(config.queue);
         let closing = watch::Sender::new(false);
+        let now = Instant::now();
         let shared = Arc::new(Shared {
             settings: ArcSwap::from_pointee(Settings::of(config)?),
-            health: Mutex::default(),
-            quota: Mutex::new(Quota::new(config, Instant::now())),
+            health: Health::new(now),
+            quota: Quota::new(config, now),
             latest: Mutex::default(),
             metrics,
             instance: hex(&random()),
@@ -267,32 +268,27 @@ impl Shared {
         // What production looked for and did not find, staging looks for as well.
         let source = if outcome.is_of_network() { Source::Network } else { source };
         let now = Instant::now();
-        let mut health = self.health.lock();
-        let was_well = health.is_well();
-        if !health.admit(now) {
-            return Err(Dropped::Unhealthy);
-        }
-        drop(health);
-        if let Err(reason) = self.quota.lock().take(source, now) {
-            self.unused(!was_well);
+        let is_trial = self.health.admit(now).ok_or(Dropped::Unhealthy)?;
+        if let Err(reason) = self.quota.take(source, now) {
+            self.unused(is_trial);
             return Err(reason);
         }
-        Ok(!was_well)
+        Ok(is_trial)
     }
 
     fn unused(&self, is_trial: bool) {
         if is_trial {
-            self.health.lock().unused();
+            self.health.unused();
         }
     }
 
     fn set(&self, config: &Config) -> Result<(), String> {
         config.check()?;
         let settings = Settings::of(config)?;
-        *self.quota.lock() = Quota::new(config, Instant::now());
+        self.quota.set(config, Instant::now());
         let before = self.settings.swap(Arc::new(settings));
         if before.config.to != config.to {
-            *self.health.lock() = Health::default();
+            self.health.reset();
         }
         self.tell();
         Ok(())
@@ -301,7 +297,7 @@ impl Shared {
     /// Says in the metrics whether anything is copied.
     fn tell(&self) {
         let is_on = self.settings.load().staging.is_some();
-        let is_well = self.health.lock().is_well();
+        let is_well = self.health.is_well();
         self.metrics.on.set(i64::from(is_on));
         self.metrics.copying.set(i64::from(is_on && is_well));
     }

@@ -2,73 +2,100 @@
 //!
 //! Failures in a row turn it off for a pause; then one request tries it, and the pause is over when
 //! that goes well. Who proves to be no staging is not asked again until somebody changes the settings.
+//! There is no lock: the line would wait at it for the lane, which the system lets run last of all.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use super::config::Config;
 
-/// Whether staging is asked.
-#[derive(Debug, Default)]
+/// Staging is asked.
+const WELL: u64 = 0;
+/// It is no staging.
+const LOOP: u64 = u64::MAX;
+
+/// Whether staging is asked. The lane alone notes how it went; the line asks from many threads.
+#[derive(Debug)]
 pub(super) struct Health {
-    failures: u32,
-    /// Until when it is left alone.
-    until: Option<Instant>,
+    began: Instant,
+    failures: AtomicU32,
+    /// [`WELL`], [`LOOP`], or until when it is left alone, in nanoseconds since `began`.
+    until: AtomicU64,
     /// Whether a request that tries it is under way.
-    trying: bool,
-    is_loop: bool,
+    trying: AtomicBool,
 }
 
 impl Health {
-    /// Whether a request may go there, and with it whether staging is tried.
-    pub(super) fn admit(&mut self, now: Instant) -> bool {
-        match self.until {
-            _ if self.is_loop => false,
-            None => true,
-            Some(until) if now < until || self.trying => false,
-            Some(_) => {
-                self.trying = true;
-                true
-            }
+    pub(super) fn new(began: Instant) -> Self {
+        Self {
+            began,
+            failures: AtomicU32::new(0),
+            until: AtomicU64::new(WELL),
+            trying: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether one more request may go there, and then whether it is the one that tries staging.
+    pub(super) fn admit(&self, now: Instant) -> Option<bool> {
+        match self.until.load(Relaxed) {
+            WELL => Some(false),
+            LOOP => None,
+            until if self.nanoseconds(now) < until || self.trying.swap(true, Relaxed) => None,
+            _ => Some(true),
         }
     }
 
     /// Whether it is asked.
     pub(super) fn is_well(&self) -> bool {
-        self.until.is_none() && !self.is_loop
+        self.until.load(Relaxed) == WELL
     }
 
     /// Notes that it answered.
-    pub(super) fn answered(&mut self) {
-        let is_loop = self.is_loop;
-        *self = Self { is_loop, ..Self::default() };
+    pub(super) fn answered(&self) {
+        if !self.is_loop() {
+            self.reset();
+        }
     }
 
     /// Notes that it failed; true when it is left alone from here on.
-    pub(super) fn failed(&mut self, config: &Config, now: Instant) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        let was_well = self.until.is_none();
-        let is_over = self.failures >= config.unhealthy_after.max(1);
+    pub(super) fn failed(&self, config: &Config, now: Instant) -> bool {
+        let failures = self.failures.load(Relaxed).saturating_add(1);
+        self.failures.store(failures, Relaxed);
+        let was_well = self.is_well();
+        let is_over = failures >= config.unhealthy_after.max(1) && !self.is_loop();
         if is_over {
-            self.until = Some(now + config.pause);
+            self.until
+                .store(self.nanoseconds(now + config.pause).clamp(WELL + 1, LOOP - 1), Relaxed);
         }
-        self.trying = false;
+        self.trying.store(false, Relaxed);
         was_well && is_over
     }
 
-    /// Notes that a request that had leave never went there.
-    pub(super) fn unused(&mut self) {
-        self.trying = false;
+    /// Notes that the request that had leave to try it never went there.
+    pub(super) fn unused(&self) {
+        self.trying.store(false, Relaxed);
     }
 
     /// Notes that it is no staging; true when that was not known.
-    pub(super) fn looped(&mut self) -> bool {
-        self.trying = false;
-        !std::mem::replace(&mut self.is_loop, true)
+    pub(super) fn looped(&self) -> bool {
+        self.trying.store(false, Relaxed);
+        self.until.swap(LOOP, Relaxed) != LOOP
     }
 
     /// Whether it is no staging.
     pub(super) fn is_loop(&self) -> bool {
-        self.is_loop
+        self.until.load(Relaxed) == LOOP
+    }
+
+    /// Forgets everything: another staging is asked.
+    pub(super) fn reset(&self) {
+        self.failures.store(0, Relaxed);
+        self.until.store(WELL, Relaxed);
+        self.trying.store(false, Relaxed);
+    }
+
+    fn nanoseconds(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.began).as_nanos()).unwrap_or(LOOP - 1)
     }
 }
 
@@ -80,42 +107,46 @@ mod tests {
     fn staging_is_left_alone_after_failures_in_a_row_and_tried_by_one_request() {
         let config = Config { unhealthy_after: 3, ..Config::default() };
         let now = Instant::now();
-        let mut health = Health::default();
+        let health = Health::new(now);
         assert!(!health.failed(&config, now));
         health.answered();
         assert!(!health.failed(&config, now) && !health.failed(&config, now));
-        assert!(health.admit(now));
+        assert_eq!(health.admit(now), Some(false));
         assert!(health.failed(&config, now), "the third in a row");
-        assert!(!health.admit(now) && !health.is_well());
+        assert!(health.admit(now).is_none() && !health.is_well());
         let later = now + config.pause;
-        assert!(health.admit(later));
-        assert!(!health.admit(later), "one at a time");
+        assert_eq!(health.admit(later), Some(true));
+        assert!(health.admit(later).is_none(), "one at a time");
         assert!(!health.failed(&config, later), "it was known");
-        assert!(!health.admit(later));
+        assert!(health.admit(later).is_none());
         let later = later + config.pause;
-        assert!(health.admit(later));
+        assert_eq!(health.admit(later), Some(true));
         health.answered();
-        assert!(health.is_well() && health.admit(later) && health.admit(later));
+        assert!(health.is_well());
+        assert_eq!([health.admit(later), health.admit(later)], [Some(false); 2]);
     }
 
     #[test]
     fn a_trial_that_never_went_there_does_not_count() {
         let config = Config { unhealthy_after: 1, ..Config::default() };
         let now = Instant::now();
-        let mut health = Health::default();
+        let health = Health::new(now);
         assert!(health.failed(&config, now));
         let later = now + config.pause;
-        assert!(health.admit(later));
+        assert_eq!(health.admit(later), Some(true));
         health.unused();
-        assert!(health.admit(later));
+        assert_eq!(health.admit(later), Some(true));
     }
 
     #[test]
     fn who_is_no_staging_is_never_asked_again() {
-        let config = Config::default();
-        let mut health = Health::default();
+        let (config, now) = (Config::default(), Instant::now());
+        let health = Health::new(now);
         assert!(health.looped() && !health.looped());
         health.answered();
-        assert!(!health.admit(Instant::now() + config.pause) && health.is_loop());
+        assert!(!health.failed(&config, now));
+        assert!(health.admit(now + config.pause).is_none() && health.is_loop());
+        health.reset();
+        assert_eq!(health.admit(now), Some(false), "another is asked");
     }
 }

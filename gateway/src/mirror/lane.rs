@@ -1,7 +1,9 @@
 //! The thread behind the queue: asks staging, compares, and writes down what came of it.
 //!
-//! Its priority is low, so that the processor is the line's whenever both want it. What waits, and
-//! what is under way, is bounded; a second try waits beside the others, and takes none of their room.
+//! It runs only where a processor would be idle, so that the processor is the line's whenever both want
+//! it: the two share no lock that the line has to wait at. The line seldom wakes it: it takes what waits
+//! every few milliseconds. What waits, and what is under way, is bounded; a second try waits beside the
+//! others, and takes none of their room.
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +17,10 @@ use serde_json::{Value, json};
 use telemetry::metrics::Label;
 use telemetry::pairs::{Pair, Side, VERSION, micros, millis};
 use telemetry::{TaskHandle, Tasks, build_info};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
@@ -25,8 +31,8 @@ use super::words::{By, Class, Compared, Difference, Dropped, Failure, Lane as Wa
 use super::{Offer, Shared, compare, hash};
 use crate::outbound::{self, Client};
 
-/// How much less the lane counts than the line, as `nice` has it.
-const NICE: i32 = 10;
+/// How long the lane lets offers gather before it takes them: to wake a thread costs whoever wakes it.
+const GATHER: Duration = Duration::from_millis(2);
 /// What the system takes in of an answer ahead of its being read: staging may send without end.
 const RECEIVE_BYTES: u32 = 128 * 1024;
 /// Second tries that may wait.
@@ -75,7 +81,8 @@ pub(super) fn start(
     let (ended, end) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
         // Where it is refused the lane counts as much as the line.
-        rustix::process::setpriority_process(None, NICE).ok();
+        let last = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, last).ok();
         runtime.block_on(lane.run(offers));
         drop(runtime);
         ended.send(()).ok();
@@ -90,14 +97,19 @@ impl Lane {
     async fn run(mut self, mut offers: mpsc::Receiver<Offer>) {
         let mut closed = self.shared.closing.subscribe();
         let mut tidy = tokio::time::interval(TIDY_EVERY);
+        let mut taken = Instant::now();
         loop {
             let room = self.shared.settings.load().config.concurrency;
             tokio::select! {
                 _ = closed.wait_for(|closed| *closed) => break,
-                offer = offers.recv(), if self.asked.len() < room => match offer {
-                    Some(offer) => self.take(offer),
-                    None => break,
-                },
+                offer = next(&mut offers, taken + GATHER), if self.asked.len() < room => {
+                    let Some(offer) = offer else { break };
+                    self.take(offer);
+                    while self.asked.len() < room && let Ok(offer) = offers.try_recv() {
+                        self.take(offer);
+                    }
+                    taken = Instant::now();
+                }
                 Some(offer) = self.later.next() => self.ask(offer, false),
                 Some(came) = self.asked.next() => match came {
                     Came::Later(offer) => self.wait(offer),
@@ -203,6 +215,12 @@ impl Lane {
     }
 }
 
+/// The next offer, not before then.
+async fn next(offers: &mut mpsc::Receiver<Offer>, then: Instant) -> Option<Offer> {
+    tokio::time::sleep_until(then.into()).await;
+    offers.recv().await
+}
+
 impl Shared {
     /// Who is asked.
     fn gateway_of(&self, offer: &Offer) -> Option<http::Uri> {
@@ -218,9 +236,9 @@ impl Shared {
             return;
         }
         let bytes = answered.side.as_ref().map_or(0, |side| side.bytes);
-        self.quota.lock().spent(bytes);
+        self.quota.spent(bytes);
         self.metrics.bytes.inc_by(bytes);
-        let mut health = self.health.lock();
+        let health = &self.health;
         match answered.failure {
             Some(Failure::Loop) => {
                 if health.looped() {

@@ -1,10 +1,13 @@
 //! How much may be copied: requests, bytes and searches of the network, by the second.
 //!
 //! Of the requests a fifth is divided among the places that bytes come from, so that a flood of hits
-//! leaves room for the rare request that went to the network; the rest belongs to everybody.
+//! leaves room for the rare request that went to the network; the rest belongs to everybody. The lock is
+//! the line's alone: what the lane notes is beside it, so that nobody waits for the lane.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use telemetry::metrics::Label;
 
 use super::config::Config;
@@ -40,9 +43,17 @@ impl Bucket {
     }
 }
 
-/// What is left of this second.
+/// What may be copied.
 #[derive(Debug)]
 pub(super) struct Quota {
+    left: Mutex<Left>,
+    /// Bytes that came since somebody last took room.
+    spent: AtomicU64,
+}
+
+/// What is left of this second.
+#[derive(Debug)]
+struct Left {
     filled: Instant,
     common: Bucket,
     of_source: [Bucket; Source::ALL.len()],
@@ -54,6 +65,29 @@ pub(super) struct Quota {
 
 impl Quota {
     pub(super) fn new(config: &Config, now: Instant) -> Self {
+        Self { left: Mutex::new(Left::new(config, now)), spent: AtomicU64::new(0) }
+    }
+
+    /// Takes other rates, and has a whole second of them left.
+    pub(super) fn set(&self, config: &Config, now: Instant) {
+        *self.left.lock() = Left::new(config, now);
+    }
+
+    /// Takes the room for one request whose bytes came from there; or says what there is too much of.
+    pub(super) fn take(&self, source: Source, now: Instant) -> Result<(), Dropped> {
+        let mut left = self.left.lock();
+        left.bytes.level -= self.spent.swap(0, Relaxed) as f64;
+        left.take(source, now)
+    }
+
+    /// Notes bytes that came.
+    pub(super) fn spent(&self, bytes: u64) {
+        self.spent.fetch_add(bytes, Relaxed);
+    }
+}
+
+impl Left {
+    fn new(config: &Config, now: Instant) -> Self {
         let kept = config.requests_per_second * KEPT;
         let each = kept / Source::ALL.len() as f64;
         Self {
@@ -65,8 +99,7 @@ impl Quota {
         }
     }
 
-    /// Takes the room for one request whose bytes came from there; or says what there is too much of.
-    pub(super) fn take(&mut self, source: Source, now: Instant) -> Result<(), Dropped> {
+    fn take(&mut self, source: Source, now: Instant) -> Result<(), Dropped> {
         let seconds = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = now;
         for bucket in &mut self.of_source {
@@ -85,11 +118,6 @@ impl Quota {
             return Ok(());
         }
         Err(Dropped::Requests)
-    }
-
-    /// Notes bytes that came.
-    pub(super) fn spent(&mut self, bytes: u64) {
-        self.bytes.level -= bytes as f64;
     }
 }
 
@@ -111,29 +139,29 @@ mod tests {
         Quota::new(&config, now)
     }
 
-    fn taken(quota: &mut Quota, source: Source, now: Instant) -> usize {
+    fn taken(quota: &Quota, source: Source, now: Instant) -> usize {
         (0..1000).take_while(|_| quota.take(source, now).is_ok()).count()
     }
 
     #[test]
     fn a_flood_of_hits_leaves_room_for_what_is_rare() {
         let now = Instant::now();
-        let mut quota = quota(now);
-        assert_eq!(taken(&mut quota, Source::Hit, now), 170);
+        let quota = quota(now);
+        assert_eq!(taken(&quota, Source::Hit, now), 170);
         assert_eq!(quota.take(Source::Hit, now), Err(Dropped::Requests));
-        assert_eq!(taken(&mut quota, Source::Pool, now), 10);
+        assert_eq!(taken(&quota, Source::Pool, now), 10);
         // A second later as much is there again, and no more after an hour.
         let later = now + Duration::from_secs(1);
-        assert_eq!(taken(&mut quota, Source::Hit, later), 170);
+        assert_eq!(taken(&quota, Source::Hit, later), 170);
         let later = now + Duration::from_secs(3600);
-        assert_eq!(taken(&mut quota, Source::Hit, later), 170);
+        assert_eq!(taken(&quota, Source::Hit, later), 170);
     }
 
     #[test]
     fn searches_of_the_network_are_bounded_apart() {
         let now = Instant::now();
-        let mut quota = quota(now);
-        assert_eq!(taken(&mut quota, Source::Network, now), 2);
+        let quota = quota(now);
+        assert_eq!(taken(&quota, Source::Network, now), 2);
         assert_eq!(quota.take(Source::Network, now), Err(Dropped::Fetches));
         assert_eq!(quota.take(Source::Pool, now), Ok(()));
     }
@@ -141,7 +169,7 @@ mod tests {
     #[test]
     fn bytes_are_paid_afterwards() {
         let now = Instant::now();
-        let mut quota = quota(now);
+        let quota = quota(now);
         assert_eq!(quota.take(Source::Hit, now), Ok(()));
         quota.spent(3500);
         assert_eq!(quota.take(Source::Hit, now), Err(Dropped::Bytes));
@@ -154,7 +182,7 @@ mod tests {
     fn a_rate_of_nothing_gives_nothing() {
         let now = Instant::now();
         let config = Config { requests_per_second: 0.0, ..Config::default() };
-        let mut quota = Quota::new(&config, now);
+        let quota = Quota::new(&config, now);
         let hour = now + Duration::from_secs(3600);
         assert_eq!(quota.take(Source::Hit, hour), Err(Dropped::Requests));
     }

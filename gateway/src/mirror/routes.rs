@@ -78,14 +78,13 @@ impl Called {
 
     fn shown(&self) -> Response<Body> {
         let settings = self.0.settings.load();
-        let health = self.0.health.lock();
+        let health = &self.0.health;
         let state = match settings.staging {
             None => "off",
             Some(_) if health.is_loop() => "loop",
             Some(_) if health.is_well() => "on",
             Some(_) => "paused",
         };
-        drop(health);
         let document = json!({
             "state": state,
             "waiting": self.0.metrics.waiting.get(),
