@@ -1,9 +1,10 @@
 //! What mirroring costs production: its slowest answers and its memory while staging is well, dead,
 //! silent, endless, cut or lying; and whether staging gets everything at a steady rate.
 //!
-//! Staging gets only the processor time that nobody else wants, since it stands for another machine: a
-//! low priority is not enough, because a scheduler lets who runs go on for milliseconds. The load is open:
-//! each request is due at its time, and what it waits behind others is its time too. Windows with and
+//! Staging has a processor of its own and production has the others, since it stands for another machine: a
+//! low priority is not enough, because a scheduler lets who runs go on for milliseconds, and who is within
+//! the system for longer. The load is open: each request is due at its time, and what it waits behind
+//! others is its time too. Windows with and
 //! without the mirror take turns and are short, so that a slow spell of the machine meets both alike;
 //! what is compared is the middle of the windows' p99, which a disturbed window does not move.
 
@@ -12,6 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use harness::fleet::Member;
 use harness::http::{self, Connection};
 use harness::process::resident_bytes;
 use harness::{FaultyNode, Fleet, FleetPlan, Mode, bytes_of_seed, fleet, metrics};
@@ -79,8 +81,15 @@ fn slowest(table: &mut Table, name: &str, mode: Option<Mode>) -> Result<()> {
         return Ok(());
     }
     let (production, behind) = (Fleet::start(&FleetPlan::default())?, second()?);
+    let places = Places::of_this_machine()?;
+    for member in members(&production) {
+        places.production(member.process_id())?;
+    }
+    for member in members(&behind) {
+        places.staging(member.process_id())?;
+    }
     let small = files(&[&production, &behind])?;
-    let faulty = mode.map(|mode| elsewhere(behind.gateway.http, mode)).transpose()?;
+    let faulty = mode.map(|mode| places.elsewhere(behind.gateway.http, mode)).transpose()?;
     let to = match &faulty {
         Some(faulty) => faulty.address(),
         None => fleet::free_address()?,
@@ -88,6 +97,8 @@ fn slowest(table: &mut Table, name: &str, mode: Option<Mode>) -> Result<()> {
     let (gateway, admin) = (production.gateway.http, production.gateway.admin);
     let process = production.gateway.process_id();
     let (mut grown, mut failed, mut times) = (0.0_f64, 0, (Vec::new(), Vec::new()));
+    // Who asks is production's client, and measures where it is.
+    places.here()?;
     paced(gateway, &small, RATE, WINDOW * 4)?;
     let resident = resident_bytes(process) as f64;
     table.figure(&row, "", Wanted::AtMost(1.02), || {
@@ -105,6 +116,7 @@ fn slowest(table: &mut Table, name: &str, mode: Option<Mode>) -> Result<()> {
         }
         Ok(median(times.0.clone()) / median(times.1.clone()))
     });
+    places.anywhere()?;
     let (least, most) = interval(&times.0, &times.1);
     let (with, without) = (median(times.0), median(times.1));
     table.note(format!("p99 {with:.2} ms, without {without:.2} ms; 95 %: {least:.2} to {most:.2}"));
@@ -139,33 +151,71 @@ fn interval(with: &[f64], without: &[f64]) -> (f64, f64) {
 fn second() -> Result<Fleet> {
     let mirrors = ("hosts.mirrors", json!(["127.0.0.0/8"]));
     let env = ("access.env", json!("staging"));
-    let fleet =
-        Fleet::start(&FleetPlan { gateway_set: vec![mirrors, env], ..FleetPlan::default() })?;
-    for member in fleet.nodes.iter().chain([&fleet.gateway]) {
-        yield_to_others(member.process_id())?;
+    Ok(Fleet::start(&FleetPlan { gateway_set: vec![mirrors, env], ..FleetPlan::default() })?)
+}
+
+fn members(fleet: &Fleet) -> impl Iterator<Item = &Member> {
+    fleet.nodes.iter().chain([&fleet.gateway])
+}
+
+/// Which processors who has, as `taskset` has them.
+struct Places {
+    production: String,
+    staging: String,
+    all: String,
+}
+
+impl Places {
+    /// The last one is staging's.
+    fn of_this_machine() -> Result<Self> {
+        let last = std::thread::available_parallelism()?.get() - 1;
+        ensure!(last > 0, "staging needs a processor of its own, and there is one in all");
+        let (production, all) = (format!("0-{}", last - 1), format!("0-{last}"));
+        Ok(Self { production, staging: last.to_string(), all })
     }
-    Ok(fleet)
+
+    fn production(&self, process: u32) -> Result<()> {
+        run_on(&self.production, &["--all-tasks", &process.to_string()])
+    }
+
+    fn staging(&self, process: u32) -> Result<()> {
+        run_on(&self.staging, &["--all-tasks", &process.to_string()])
+    }
+
+    /// The calling thread, and those that it makes from here on, with production.
+    fn here(&self) -> Result<()> {
+        run_on(&self.production, &[&own_thread()?])
+    }
+
+    /// The calling thread wherever the system likes.
+    fn anywhere(&self) -> Result<()> {
+        run_on(&self.all, &[&own_thread()?])
+    }
+
+    /// A faulty staging; its threads run where the one runs that makes them.
+    fn elsewhere(&self, behind: SocketAddr, mode: Mode) -> Result<FaultyNode> {
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| -> Result<FaultyNode> {
+                run_on(&self.staging, &[&own_thread()?])?;
+                Ok(FaultyNode::in_front_of(behind, mode)?)
+            });
+            made.join().expect("it does not panic")
+        })
+    }
 }
 
-/// A faulty staging; its threads are scheduled as the one that makes them.
-fn elsewhere(behind: SocketAddr, mode: Mode) -> Result<FaultyNode> {
-    let made = std::thread::spawn(move || -> Result<FaultyNode> {
-        let own = std::fs::read_link("/proc/thread-self")?;
-        let thread = own.file_name().context("it is named by its number")?.to_string_lossy();
-        idle(&["--pid", "0", &thread])?;
-        Ok(FaultyNode::in_front_of(behind, mode)?)
-    });
-    made.join().expect("it does not panic")
+/// The number of the calling thread.
+fn own_thread() -> Result<String> {
+    let own = std::fs::read_link("/proc/thread-self")?;
+    Ok(own.file_name().context("it is named by its number")?.to_string_lossy().into_owned())
 }
 
-/// Has all threads of a process run only where a processor would be idle.
-fn yield_to_others(process: u32) -> Result<()> {
-    idle(&["--all-tasks", "--pid", "0", &process.to_string()])
-}
-
-fn idle(whom: &[&str]) -> Result<()> {
-    let status = Command::new("chrt").arg("--idle").args(whom).status();
-    ensure!(status.context("chrt of util-linux is needed")?.success(), "chrt --idle {whom:?}");
+fn run_on(processors: &str, whom: &[&str]) -> Result<()> {
+    let mut command = Command::new("taskset");
+    let (last, flags) = whom.split_last().context("somebody")?;
+    command.args(flags).args(["--pid", "--cpu-list", processors, last]);
+    let output = command.output().context("taskset of util-linux is needed")?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }
 
