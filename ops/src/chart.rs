@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Style};
+use crate::whole::FileError;
 
 mod custom;
 mod golden;
@@ -56,22 +57,9 @@ enum Command {
 /// Why something could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChartError {
-    /// A file or folder cannot be read.
-    #[error("could not read {}: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("could not write {}: {source}", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A program cannot be started.
     #[error("could not run {}: {source}; {advice}", .program.display())]
     Program {
@@ -123,21 +111,9 @@ struct Common {
     root: PathBuf,
 }
 
-fn read(path: &Path) -> Result<String, ChartError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| ChartError::Read { path: path.to_path_buf(), source })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), ChartError> {
-    let folder = path.parent().expect("a file lies in a folder");
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(path, text))
-        .map_err(|source| ChartError::Write { path: path.to_path_buf(), source })
-}
-
 /// The files of a folder by name, or none where there is no folder.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>, ChartError> {
-    let failed = |source| ChartError::Read { path: folder.to_path_buf(), source };
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = |source| FileError::Read { path: folder.to_path_buf(), source };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -3,7 +3,6 @@
 //! `dashboards/metrics.yaml` says what is measured, three layouts say what is shown, and what Grafana
 //! and the public page read is generated from both. Generated files are never edited.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Format, Style};
 use crate::prometheus::PrometheusError;
 use crate::web::{WebError, url_of};
+use crate::whole::{FileError, write};
 
 mod board;
 mod dictionary;
@@ -102,22 +102,9 @@ struct LintArgs {
 /// Why something could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DashError {
-    /// A file cannot be read.
-    #[error("could not read {}: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("could not write {}: {source}", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file is nothing that could be checked further.
     #[error("{0}")]
     Broken(Finding),
@@ -243,18 +230,6 @@ fn drift(path: &Path, text: &str) -> Option<Finding> {
 /// A URL that can be asked, so that a wrong one is a wrong command line.
 fn url(text: &str) -> Result<String, WebError> {
     url_of(text).map(|_| text.to_owned())
-}
-
-fn read(path: &Path) -> Result<String, DashError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| DashError::Read { path: path.to_path_buf(), source })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), DashError> {
-    let folder = path.parent().expect("a file lies in a folder");
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(path, text))
-        .map_err(|source| DashError::Write { path: path.to_path_buf(), source })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use telemetry::Tasks;
 use crate::add::endpoints;
 use crate::client::Endpoint;
 use crate::fleet::Fleet;
+use crate::whole::FileError;
 
 mod error;
 mod get;
@@ -93,7 +94,7 @@ fn name(text: &str) -> Result<Name, String> {
 
 /// Reads a record from a file or from stdin, and proves it.
 fn read_record(name: &Name, path: &Path, now: SystemTime) -> Result<Record, IpnsError> {
-    let unreadable = |source| IpnsError::Read { path: path.to_owned(), source };
+    let unreadable = |source| FileError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     // One byte more than there may be, so that a longer one is seen to be longer.
     let most = RECORD_BYTES_MAX as u64 + 1;
@@ -119,7 +120,7 @@ fn write_record(record: &Record, path: &Path) -> Result<(), IpnsError> {
     } else {
         fs::write(path, record.bytes())
     };
-    written.map_err(|source| IpnsError::Write { path: path.to_owned(), source })
+    written.map_err(|source| FileError::Write { path: path.to_owned(), source }.into())
 }
 
 #[cfg(test)]

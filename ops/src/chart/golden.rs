@@ -11,8 +11,9 @@ use serde_yaml::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::objects::Object;
-use super::{ChartError, about, listed, read, write};
+use super::{ChartError, about, listed};
 use crate::findings::Finding;
+use crate::whole::{FileError, read, write};
 
 /// The set that the others are told from.
 pub(super) const BASE: &str = "default";
@@ -93,7 +94,7 @@ fn there(folder: &Path, wanted: &Files, only: bool) -> Result<Files, ChartError>
 /// How what was rendered differs from the golden files; `only` some sets were.
 ///
 /// # Errors
-/// [`ChartError::Read`].
+/// [`ChartError::File`].
 pub(super) fn drift(folder: &Path, wanted: &Files, only: bool) -> Result<Vec<Finding>, ChartError> {
     let there = there(folder, wanted, only)?;
     let mut found = Vec::new();
@@ -121,12 +122,12 @@ pub(super) fn drift(folder: &Path, wanted: &Files, only: bool) -> Result<Vec<Fin
 /// Makes the golden files what was rendered.
 ///
 /// # Errors
-/// [`ChartError::Read`], [`ChartError::Write`].
+/// [`ChartError::File`].
 pub(super) fn update(folder: &Path, wanted: &Files, only: bool) -> Result<(), ChartError> {
     for path in there(folder, wanted, only)?.keys().filter(|path| !wanted.contains_key(*path)) {
         let path = folder.join(path);
         std::fs::remove_file(&path)
-            .map_err(|source| ChartError::Write { path: path.clone(), source })?;
+            .map_err(|source| FileError::Write { path: path.clone(), source })?;
         // It stays while it has other files.
         path.parent().map(std::fs::remove_dir);
     }

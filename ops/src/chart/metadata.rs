@@ -9,8 +9,9 @@ use std::path::Path;
 use serde::Deserialize;
 use telemetry::build_info;
 
-use super::{ChartError, about, read};
+use super::{ChartError, about};
 use crate::findings::Finding;
+use crate::whole::read;
 
 /// What begins the keys of Artifact Hub.
 const HUB: &str = "artifacthub.io/";
@@ -53,7 +54,7 @@ struct Change {
 /// What is wrong with `Chart.yaml`.
 ///
 /// # Errors
-/// [`ChartError::Read`].
+/// [`ChartError::File`].
 pub(super) fn check(chart: &Path) -> Result<Vec<Finding>, ChartError> {
     let path = chart.join("Chart.yaml");
     let said = match serde_yaml::from_str::<Chart>(&read(&path)?) {

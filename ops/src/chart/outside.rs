@@ -11,11 +11,12 @@ use serde_yaml::Value;
 
 use super::custom;
 use super::objects::{Object, at};
-use super::{ChartError, about, write};
+use super::{ChartError, about};
 use crate::findings::Finding;
 use crate::inventory;
 use crate::probe;
 use crate::rota::Rota;
+use crate::whole::write;
 
 /// How many processes validate at a time.
 const VALIDATORS: usize = 2;
@@ -56,7 +57,7 @@ impl Programs {
     /// Objects against the schemas of Kubernetes, and custom kinds against ours.
     ///
     /// # Errors
-    /// [`ChartError::Program`], [`ChartError::Write`], [`ChartError::Garbled`].
+    /// [`ChartError::Program`], [`ChartError::File`], [`ChartError::Garbled`].
     pub(super) fn objects(
         &self,
         objects: &[(&str, &Object)],
@@ -119,7 +120,7 @@ impl Programs {
     /// Files of ConfigMaps against who reads them.
     ///
     /// # Errors
-    /// [`ChartError::Program`], [`ChartError::Write`].
+    /// [`ChartError::Program`], [`ChartError::File`].
     pub(super) fn configs(
         &self,
         objects: &[(&str, &Object)],
@@ -166,7 +167,7 @@ impl Programs {
     /// Rules against promtool.
     ///
     /// # Errors
-    /// [`ChartError::Program`], [`ChartError::Write`].
+    /// [`ChartError::Program`], [`ChartError::File`].
     pub(super) fn rules(
         &self,
         objects: &[(&str, &Object)],

@@ -5,8 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ChartError, about, listed, read};
+use super::{ChartError, about, listed};
 use crate::findings::Finding;
+use crate::whole::read;
 
 /// What the second line begins with.
 const WITH: &str = "# with: ";
@@ -38,7 +39,7 @@ impl Set {
 /// The sets of a chart, and what is wrong with their heads.
 ///
 /// # Errors
-/// [`ChartError::Read`].
+/// [`ChartError::File`].
 pub(super) fn all(chart: &Path) -> Result<(Vec<Set>, Vec<Finding>), ChartError> {
     let (mut sets, mut found) = (Vec::new(), Vec::new());
     for (folder, is_refused) in [(chart.join("ci"), false), (chart.join("ci/refused"), true)] {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CHART, ChartError, Common, about, listed, read, write};
+use super::{CHART, ChartError, Common, about, listed};
 use crate::findings::{self, Finding};
 use crate::output::{self, Format};
+use crate::whole::{read, write};
 
 /// What is copied: from the root, and below `generated` of the chart.
 const COPIES: [(&str, &str); 4] = [
@@ -36,7 +37,7 @@ pub(super) struct SyncArgs {
 /// Copies, or says what would be.
 ///
 /// # Errors
-/// [`ChartError::Read`], [`ChartError::Write`].
+/// [`ChartError::File`].
 pub(super) fn run(args: &SyncArgs) -> Result<Vec<Finding>, ChartError> {
     let root = &args.common.root;
     let mut changed = 0;
@@ -61,7 +62,7 @@ fn copies(root: &Path) -> Result<Vec<(PathBuf, String)>, ChartError> {
 /// What in the chart is not what this project generates.
 ///
 /// # Errors
-/// [`ChartError::Read`].
+/// [`ChartError::File`].
 pub(super) fn drift(root: &Path) -> Result<Vec<Finding>, ChartError> {
     let chart = root.join(CHART);
     let mut found = Vec::new();

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::findings::{self, Finding};
 use crate::output::{self, Format};
+use crate::whole::FileError;
 
 /// How far apart sets are that are laid over each other.
 const CROSSED_BY: usize = 7;
@@ -171,7 +172,7 @@ fn looked_at(
     let sets = rendered.len();
     let all = [rendered, &crossed].concat();
     let unique = unique(&all);
-    let failed = |source| ChartError::Write { path: std::env::temp_dir(), source };
+    let failed = |source| FileError::Write { path: std::env::temp_dir(), source };
     let scratch = tempfile::tempdir().map_err(failed)?;
     let programs = programs(args);
     found.extend(programs.objects(&unique, scratch.path())?);

@@ -9,8 +9,9 @@ use std::path::Path;
 use serde_yaml::{Mapping, Value};
 
 use super::objects::Object;
-use super::{ChartError, about, read, write};
+use super::{ChartError, about};
 use crate::findings::Finding;
+use crate::whole::{read, write};
 
 /// The sets whose fields are kept.
 pub(super) const SETS: [&str; 5] =
@@ -51,7 +52,7 @@ fn fields(objects: &[Object]) -> Fields {
 /// Keeps what cannot be changed of a release, for the one after it.
 ///
 /// # Errors
-/// [`ChartError::Write`].
+/// [`ChartError::File`].
 pub(super) fn keep(folder: &Path, rendered: &[(String, Vec<Object>)]) -> Result<(), ChartError> {
     for (name, objects) in rendered.iter().filter(|(name, _)| SETS.contains(&name.as_str())) {
         let text = serde_yaml::to_string(&fields(objects)).expect("it was YAML");
@@ -63,7 +64,7 @@ pub(super) fn keep(folder: &Path, rendered: &[(String, Vec<Object>)]) -> Result<
 /// What an operator could not upgrade to.
 ///
 /// # Errors
-/// [`ChartError::Read`].
+/// [`ChartError::File`].
 pub(super) fn check(
     folder: &Path,
     rendered: &[(String, Vec<Object>)],

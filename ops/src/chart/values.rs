@@ -10,8 +10,9 @@ use serde_json::Value as Json;
 use serde_yaml::Value;
 
 use super::sets::Set;
-use super::{ChartError, about, listed, read};
+use super::{ChartError, about, listed};
 use crate::findings::Finding;
+use crate::whole::read;
 
 /// Given by Helm to every chart, and read by none of our templates.
 const OF_HELM: &str = "global";
@@ -28,7 +29,7 @@ struct Values {
 /// What values, schema, templates and sets do not agree on.
 ///
 /// # Errors
-/// [`ChartError::Read`].
+/// [`ChartError::File`].
 pub(super) fn check(chart: &Path, sets: &[Set]) -> Result<Vec<Finding>, ChartError> {
     let (values, schema) = (chart.join("values.yaml"), chart.join("values.schema.json"));
     let text = read(&values)?;

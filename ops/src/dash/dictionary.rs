@@ -15,6 +15,7 @@ use crate::dash::DashError;
 use crate::findings::Finding;
 use crate::locate::{Step, line_of};
 use crate::promql;
+use crate::whole::read;
 
 /// Where the dictionary lies below the root of the project.
 pub(super) const FILE: &str = "dashboards/metrics.yaml";
@@ -157,7 +158,7 @@ impl Dictionary {
     /// [`DashError`] when there is nothing to read.
     pub(crate) fn load(root: &Path, findings: &mut Vec<Finding>) -> Result<Self, DashError> {
         let path = root.join(FILE);
-        let text = super::read(&path)?;
+        let text = read(&path)?;
         let file: DictionaryFile = serde_yaml::from_str(&text).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
             DashError::Broken(Finding::at(&path, line, "broken-yaml", error.to_string()))
@@ -295,7 +296,7 @@ mod tests {
         let write = |text: &str| std::fs::write(root.path().join(FILE), text).expect("written");
         let mut findings = Vec::new();
         let missing = Dictionary::load(root.path(), &mut findings);
-        assert!(matches!(missing, Err(DashError::Read { .. })), "{missing:?}");
+        assert!(matches!(missing, Err(DashError::File(_))), "{missing:?}");
         write("scrape_interval: 15s\nretention: [\n");
         let broken = Dictionary::load(root.path(), &mut findings);
         assert!(matches!(broken, Err(DashError::Broken(at)) if at.line >= 2));

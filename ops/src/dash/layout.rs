@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::dash::DashError;
 use crate::findings::Finding;
 use crate::locate::{Step, line_of};
+use crate::whole::read;
 
 /// The dashboards, by the names of their files. More would disagree with each other.
 pub(super) const BOARDS: [&str; 3] = ["service", "fleet", "change"];
@@ -115,7 +116,7 @@ impl Layout {
     /// [`DashError`] when it cannot be read or understood.
     pub(crate) fn load(root: &Path, name: &str) -> Result<Self, DashError> {
         let path = root.join("dashboards").join(format!("{name}.yaml"));
-        let text = super::read(&path)?;
+        let text = read(&path)?;
         let mut layout: Layout = serde_yaml::from_str(&text).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
             DashError::Broken(Finding::at(&path, line, "broken-yaml", error.to_string()))
@@ -182,7 +183,7 @@ impl Objectives {
             if path.extension().is_none_or(|end| end != "yaml") {
                 continue;
             }
-            if let Ok(file) = serde_yaml::from_str::<SloFile>(&super::read(&path)?) {
+            if let Ok(file) = serde_yaml::from_str::<SloFile>(&read(&path)?) {
                 let named = |slo: Slo| {
                     // Decimals, not halves: 99.9 is 0.999 and nothing beside it.
                     let part = (slo.objective * 1e7).round() / 1e9;

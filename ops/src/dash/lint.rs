@@ -13,10 +13,11 @@ use super::expressions::{self, Known};
 use super::layout::{BOARDS, Layout};
 use super::lines::JsonLines;
 use super::rules::{self, Broken};
-use super::{DashError, LintArgs, Project, grafana, read};
+use super::{DashError, LintArgs, Project, grafana};
 use crate::findings::{self, Finding, Verdict};
 use crate::output;
 use crate::promql;
+use crate::whole::read;
 
 /// What Prometheus does unless it is told otherwise, where there is no dictionary that says it.
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(60);

@@ -1,6 +1,5 @@
 //! What can go wrong with records, in words that say what to do.
 
-use std::io;
 use std::path::PathBuf;
 
 use ipfs::ipns::{Name, RecordError};
@@ -9,26 +8,14 @@ use crate::add::client_exit;
 use crate::client::ClientError;
 use crate::fleet::FleetError;
 use crate::output::Exit;
+use crate::whole::FileError;
 
 /// Why a record was not made, stored or shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IpnsError {
-    /// A file cannot be read.
-    #[error("could not read {}: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file cannot be written.
-    #[error("could not write {}: {source}", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file holds no record of the name.
     #[error(
         "{} is no record of {name}: {source}; `bifrost ipns sign` says which name a key has",
@@ -101,8 +88,7 @@ impl IpnsError {
     /// The exit code of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            IpnsError::Read { .. }
-            | IpnsError::Write { .. }
+            IpnsError::File(_)
             | IpnsError::Record { .. }
             | IpnsError::Expired(_)
             | IpnsError::NoKey(_)

@@ -10,6 +10,7 @@ use std::path::Path;
 use libp2p_identity::Keypair;
 
 use super::IpnsError;
+use crate::whole::FileError;
 
 /// Longest key file that is read; an encoded ed25519 key has 68 bytes.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -19,7 +20,8 @@ const FILE_BYTES_MAX: u64 = 4096;
 /// # Errors
 /// [`IpnsError`], by what is wrong with the file.
 pub(super) fn read(path: &Path) -> Result<Keypair, IpnsError> {
-    let unreadable = |source| IpnsError::Read { path: path.to_owned(), source };
+    let unreadable =
+        |source| IpnsError::from(FileError::Read { path: path.to_owned(), source });
     let file = File::open(path).map_err(|source| {
         let is_missing = source.kind() == ErrorKind::NotFound;
         if is_missing { IpnsError::NoKey(path.to_owned()) } else { unreadable(source) }
@@ -36,13 +38,13 @@ pub(super) fn read(path: &Path) -> Result<Keypair, IpnsError> {
 /// Writes a key to a file that is not there yet.
 ///
 /// # Errors
-/// [`IpnsError::KeyThere`] and [`IpnsError::Write`].
+/// [`IpnsError::KeyThere`] and [`IpnsError::File`].
 pub(super) fn write(path: &Path, key: &Keypair) -> Result<(), IpnsError> {
     let bytes = key.to_protobuf_encoding().expect("an ed25519 key has an encoding");
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = opened.and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
     written.map_err(|source| {
         let (path, is_there) = (path.to_owned(), source.kind() == ErrorKind::AlreadyExists);
-        if is_there { IpnsError::KeyThere(path) } else { IpnsError::Write { path, source } }
+        if is_there { IpnsError::KeyThere(path) } else { FileError::Write { path, source }.into() }
     })
 }
