@@ -1,7 +1,8 @@
 //! Whether `bifrost profile` names what got slower: two gateways of one build, in one of which one function
 //! has a twentieth more to do, and two that are alike.
 //!
-//! Profiles are taken in turn, as an operator does who compares a build with another at the same load.
+//! Both are started anew before each profile: two processes of one build differ for as long as they live, by
+//! where their memory and their threads happen to lie, and what a release changed is what starts agree on.
 
 use std::fs;
 use std::path::Path;
@@ -20,10 +21,15 @@ use crate::table::{Table, Wanted, say};
 /// What a request has to do, in KiB of a hash, and how much more in the slower one.
 const WORK: (u32, u32) = (200, 210);
 /// Profiles of each gateway, and the seconds of each.
-const PROFILES: u32 = 60;
-const SECONDS: &str = "3";
-/// Requests a second and gateway.
-const RATE: u32 = 700;
+const PROFILES: u32 = 40;
+const SECONDS: &str = "8";
+/// Requests a second and gateway, on average.
+const RATE: f64 = 1500.0;
+/// Of the times between requests, and how many are drawn.
+const SEED: u64 = 6;
+const GAPS: usize = 16_384;
+/// How long a gateway is asked before its profile.
+const WARM: Duration = Duration::from_millis(500);
 /// The function that has more to do.
 const FUNCTION: &str = "planted_work";
 
@@ -37,7 +43,8 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
         table.figure(NAMED, "", Wanted::AtMost(1.0), || {
             let named = named((WORK.0, WORK.1), &mut said)?;
             let place = named.iter().position(|name| name.ends_with(FUNCTION));
-            Ok(place.with_context(|| format!("it is not among {named:?}"))? as f64 + 1.0)
+            let place = place.with_context(|| format!("it is not among {named:?}: {said}"));
+            Ok(place? as f64 + 1.0)
         });
         table.note(std::mem::take(&mut said));
     }
@@ -54,12 +61,13 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
 fn named(work: (u32, u32), said: &mut String) -> Result<Vec<String>> {
     let plan =
         FleetPlan { nodes: 1, gateway_program: "fleet-planted-gateway", ..FleetPlan::default() };
-    let fleets = (Fleet::start(&plan)?, Fleet::start(&plan)?);
+    let mut fleets = [Fleet::start(&plan)?, Fleet::start(&plan)?];
     let folder = tempfile::tempdir()?;
-    let mut members = Vec::new();
-    for (fleet, work) in [(&fleets.0, work.0), (&fleets.1, work.1)] {
+    let (mut members, mut paths) = (Vec::new(), Vec::new());
+    for (fleet, work) in fleets.iter().zip([work.0, work.1]) {
         fs::write(fleet.folder().join("gateway.planted"), format!("work:{work}"))?;
         members.push((described(&fleet.gateway), described(&fleet.nodes[0])));
+        paths.push(format!("/ipfs/{}", fleet.import(&bytes_of_seed(1, 1024))?));
     }
     let written = json!({
         "data": folder.path(), "gateways": [members[0].0], "nodes": [],
@@ -67,22 +75,25 @@ fn named(work: (u32, u32), said: &mut String) -> Result<Vec<String>> {
         "staging": { "gateway": members[1].0, "node": members[1].1, "pairs": "" },
     });
     fs::write(folder.path().join("fleet.json"), written.to_string())?;
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| -> Result<()> {
-        let load: Vec<_> = [&fleets.0, &fleets.1]
-            .map(|fleet| scope.spawn(|| paced(fleet, &done)))
-            .into_iter()
-            .collect();
-        let collected = (0..PROFILES).try_for_each(|number| {
-            if number % 10 == 0 {
-                say(&format!("  {number} of {PROFILES} sets"));
-            }
-            collect(folder.path())
-        });
-        done.store(true, Ordering::Relaxed);
-        load.into_iter().try_for_each(|load| load.join().expect("the load does not panic"))?;
-        collected
-    })?;
+    for number in 0..PROFILES {
+        if number % 10 == 0 {
+            say(&format!("  {number} of {PROFILES} sets"));
+        }
+        fleets.iter_mut().try_for_each(Fleet::restart_gateway)?;
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| -> Result<()> {
+            let load: Vec<_> = fleets
+                .iter()
+                .zip(&paths)
+                .map(|(fleet, path)| scope.spawn(|| paced(fleet, path, &done)))
+                .collect();
+            std::thread::sleep(WARM);
+            let collected = collect(folder.path());
+            done.store(true, Ordering::Relaxed);
+            load.into_iter().try_for_each(|load| load.join().expect("the load does not panic"))?;
+            collected
+        })?;
+    }
     judged(folder.path(), said)
 }
 
@@ -122,14 +133,18 @@ fn judged(folder: &Path, said: &mut String) -> Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
-fn paced(fleet: &Fleet, done: &AtomicBool) -> Result<()> {
-    let path = format!("/ipfs/{}", fleet.import(&bytes_of_seed(1, 1024))?);
+fn paced(fleet: &Fleet, path: &str, done: &AtomicBool) -> Result<()> {
     let mut connection = Connection::open(fleet.gateway.http)?;
-    let (every, mut due) = (Duration::from_secs(1) / RATE, Instant::now());
+    // Processor time is sampled where the system's clock ticks, so that requests at regular times are
+    // met at the same place each time: they come as those of many people do, independently.
+    let drawn = bytes_of_seed(SEED, GAPS * 4);
+    let (mut gaps, mut due) = (drawn.chunks_exact(4).cycle(), Instant::now());
     while !done.load(Ordering::Relaxed) {
-        let answer = connection.ask("GET", &path, &[])?;
+        let answer = connection.ask("GET", path, &[])?;
         ensure!(answer.status() == 200, "{}", answer.text());
-        due += every;
+        let four = gaps.next().expect("they begin anew").try_into().expect("four bytes");
+        let share = (f64::from(u32::from_le_bytes(four)) + 1.0) / 4_294_967_296.0;
+        due += Duration::from_secs_f64(-share.ln() / RATE);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
     Ok(())

@@ -131,7 +131,8 @@ pub(super) fn update(folder: &Path, wanted: &Files, only: bool) -> Result<(), Ch
         // It stays while it has other files.
         path.parent().map(std::fs::remove_dir);
     }
-    wanted.iter().try_for_each(|(path, text)| write(&folder.join(path), text))
+    wanted.iter().try_for_each(|(path, text)| write(&folder.join(path), text))?;
+    Ok(())
 }
 
 #[cfg(test)]

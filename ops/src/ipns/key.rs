@@ -20,8 +20,7 @@ const FILE_BYTES_MAX: u64 = 4096;
 /// # Errors
 /// [`IpnsError`], by what is wrong with the file.
 pub(super) fn read(path: &Path) -> Result<Keypair, IpnsError> {
-    let unreadable =
-        |source| IpnsError::from(FileError::Read { path: path.to_owned(), source });
+    let unreadable = |source| IpnsError::from(FileError::Read { path: path.to_owned(), source });
     let file = File::open(path).map_err(|source| {
         let is_missing = source.kind() == ErrorKind::NotFound;
         if is_missing { IpnsError::NoKey(path.to_owned()) } else { unreadable(source) }

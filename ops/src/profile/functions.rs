@@ -14,6 +14,8 @@ use super::regression::Observed;
 pub(crate) struct Taken {
     /// Itself.
     pub(crate) flat: i64,
+    /// Itself and what the compiler put inside it: nothing for what is inside others.
+    pub(crate) own: i64,
     /// With what it calls; a function that calls itself is counted once.
     pub(crate) cum: i64,
 }
@@ -82,14 +84,15 @@ pub(crate) struct ProfileSet {
 }
 
 impl ProfileSet {
-    /// The profiles as they are judged, by samples that each function took itself. Profiles of a
+    /// The profiles as they are judged, by samples that each function took itself, together with
+    /// what was inlined: what a loop does is the function's, not that of the operators in it. Profiles of a
     /// process on a day vary together, and are one witness unless each is taken for one.
     pub(crate) fn observed(&self, each: bool) -> Vec<Observed> {
         let observed = |(place, one): (usize, &Measured)| {
             let samples = one.samples as f64;
             // Values are a multiple of samples, such as the time between two.
             let scale = if one.total > 0 { samples / one.total as f64 } else { 0.0 };
-            let functions = one.functions.iter().filter(|(_, taken)| taken.flat > 0);
+            let functions = one.functions.iter().filter(|(_, taken)| taken.own > 0);
             let day = if each { format!("{} {place}", one.day) } else { one.day.clone() };
             Observed {
                 day,
@@ -97,7 +100,7 @@ impl ProfileSet {
                 requests: one.requests,
                 total: samples,
                 functions: functions
-                    .map(|(name, taken)| (name.clone(), taken.flat as f64 * scale))
+                    .map(|(name, taken)| (name.clone(), taken.own as f64 * scale))
                     .collect(),
             }
         };
@@ -120,6 +123,7 @@ impl ProfileSet {
         for (name, taken) in self.profiles.iter().flat_map(|one| &one.functions) {
             let sum = all.entry(name).or_default();
             sum.flat = sum.flat.saturating_add(taken.flat);
+            sum.own = sum.own.saturating_add(taken.own);
             sum.cum = sum.cum.saturating_add(taken.cum);
         }
         all
@@ -135,6 +139,10 @@ fn functions(stacks: &Stacks) -> BTreeMap<String, Taken> {
         if let Some(innermost) = stack.frames.first() {
             let flat = &mut taken[*innermost as usize].flat;
             *flat = flat.saturating_add(value);
+        }
+        if let Some(compiled) = stack.frames.get(stack.inlined) {
+            let own = &mut taken[*compiled as usize].own;
+            *own = own.saturating_add(value);
         }
         for frame in &stack.frames {
             let frame = *frame as usize;
@@ -192,9 +200,24 @@ mod tests {
         let set = set();
         assert_eq!((set.total(), set.requests()), (100, Some(200.0)));
         let functions = set.functions();
-        assert_eq!(functions["main"], Taken { flat: 5, cum: 100 });
-        assert_eq!(functions["work"], Taken { flat: 75, cum: 95 });
-        assert_eq!(functions["inner"], Taken { flat: 20, cum: 20 });
+        assert_eq!(functions["main"], Taken { flat: 5, own: 5, cum: 100 });
+        assert_eq!(functions["work"], Taken { flat: 75, own: 75, cum: 95 });
+        assert_eq!(functions["inner"], Taken { flat: 20, own: 20, cum: 20 });
+    }
+
+    #[test]
+    fn what_is_inlined_is_judged_as_the_function_that_it_is_in() {
+        let mut stacks =
+            read(&fixture::profile(&[("main;work;add", 30), ("main;work;multiply", 70)]))
+                .expect("it is a profile");
+        stacks.stacks.iter_mut().for_each(|stack| stack.inlined = 1);
+        let entry = &fixture::set("one", "2026-11-20T03:17:00Z", "b").entries[0];
+        let profiles = vec![Measured::of(entry, &stacks)];
+        let set = ProfileSet { kind: Kind::Cpu, unit: "nanoseconds".to_owned(), profiles };
+        assert_eq!(set.functions()["add"], Taken { flat: 30, own: 0, cum: 30 });
+        assert_eq!(set.functions()["work"], Taken { flat: 0, own: 100, cum: 100 });
+        let observed = &set.observed(false)[0];
+        assert_eq!(observed.functions.keys().collect::<Vec<_>>(), ["work"]);
     }
 
     #[test]

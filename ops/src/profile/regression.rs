@@ -34,7 +34,7 @@ pub(crate) struct Observed {
     pub(crate) requests: Option<f64>,
     /// Samples in all.
     pub(crate) total: f64,
-    /// Samples by function: with what it called, or without.
+    /// Samples by function, without what it called.
     pub(crate) functions: HashMap<String, f64>,
 }
 

@@ -84,6 +84,8 @@ pub struct Counted {
 pub struct Stack {
     /// Places in [`Stacks::functions`], the innermost first; at most [`DEPTH_MAX`].
     pub frames: Vec<u32>,
+    /// How many of the innermost frames were inlined into the one that follows them.
+    pub inlined: usize,
     /// A value for each of [`Stacks::counted`].
     pub values: Vec<i64>,
 }
@@ -166,18 +168,21 @@ fn resolve(profile: &Profile) -> Result<Stacks, ReadError> {
             let (has, types) = (sample.value.len(), counted.len());
             return Err(ReadError::Values { has, types });
         }
-        let mut frames = Vec::new();
+        let (mut frames, mut inlined) = (Vec::new(), 0);
         for id in &sample.location_id {
             let dangling = ReadError::Dangling { what: "sample", to: "location" };
             let place = places.get(id).ok_or(dangling)?;
             let room = DEPTH_MAX - frames.len();
+            if frames.is_empty() {
+                inlined = place.len().min(room).saturating_sub(1);
+            }
             frames.extend(place.iter().take(room));
         }
         parts += frames.len();
         if parts > PARTS_MAX {
             return Err(ReadError::TooMany { what: "frames", max: PARTS_MAX });
         }
-        stacks.push(Stack { frames, values: sample.value.clone() });
+        stacks.push(Stack { frames, inlined, values: sample.value.clone() });
     }
     let comments = profile.comment.iter().take(KINDS_MAX);
     let comments = comments.map(|index| texts.get(*index, "comment").map(str::to_owned));
