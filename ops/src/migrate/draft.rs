@@ -84,7 +84,7 @@ fn yaml(lines: &[Line]) -> String {
     }
     for section in sections {
         text.push_str(&format!("{section}:\n"));
-        let mut list = "";
+        let (mut list, mut from) = ("", "");
         let mut within: Vec<(&str, &Line)> = lines
             .iter()
             .filter_map(|line| Some((line.key.split_once('.')?, line)))
@@ -100,9 +100,13 @@ fn yaml(lines: &[Line]) -> String {
             };
             if list != key {
                 text.push_str(&format!("  {key}:\n"));
-                list = key;
+                (list, from) = (key, "");
             }
-            text.push_str(&format!("    # {}\n    - {}\n", line.from, line.value));
+            if from != line.from {
+                text.push_str(&format!("    # {}\n", line.from));
+                from = &line.from;
+            }
+            text.push_str(&format!("    - {}\n", line.value));
         }
     }
     if text.is_empty() {

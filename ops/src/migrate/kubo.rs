@@ -287,9 +287,12 @@ fn settings<'a>(name: &str, value: &'a Value, found: &mut Vec<(String, &'a Value
     }
     let below = format!("{name}.");
     let is_group = SETTINGS.iter().any(|setting| setting.name.starts_with(&below));
-    let is_known = find(SETTINGS, name).is_some();
+    let row = find(SETTINGS, name);
+    // Where some values are harmless, each is looked at by itself.
+    let is_apart =
+        row.is_some_and(|row| matches!(row.fate, Fate::Unsupported) && !row.harmless.is_empty());
     match value.as_object() {
-        Some(map) if name.is_empty() || is_group || !is_known => {
+        Some(map) if name.is_empty() || is_group || is_apart || row.is_none() => {
             for (key, value) in map {
                 let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
                 settings(&name, value, found);

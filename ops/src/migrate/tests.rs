@@ -167,6 +167,7 @@ const CONFIG: &str = r#"{
     "HTTPHeaders": {}, "Speed": 1},
   "Peering": {"Peers": [{"ID": "12D3KooWA", "Addrs": ["/ip4/10.0.0.1/tcp/4001"]}]},
   "Routing": {"Type": "none"}, "HTTPRetrieval": {"Enabled": false}, "Swarm": {"ConnMgr": {}, "RelayClient": {}},
+  "Experimental": {"FilestoreEnabled": false, "P2pHttpProxy": true},
   "Identity": {"PeerID": "12D3KooWA", "PrivKey": "CANARY"}
 }"#;
 
@@ -181,7 +182,16 @@ fn configuration_of_kubo_becomes_two_files() {
     }
     let lost: Vec<&str> =
         migrated.rows.iter().filter(|row| row.said.is_lost()).map(|row| &row.setting[..]).collect();
-    assert_eq!(lost, ["Addresses.API", "Gateway.NoDNSLink", "Identity.PrivKey", "Gateway.Speed"]);
+    assert_eq!(
+        lost,
+        [
+            "Addresses.API",
+            "Experimental.P2pHttpProxy",
+            "Gateway.NoDNSLink",
+            "Identity.PrivKey",
+            "Gateway.Speed"
+        ]
+    );
     assert!(!format!("{migrated:?}").contains("CANARY"), "secrets are not repeated");
 }
 

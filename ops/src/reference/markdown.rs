@@ -3,7 +3,8 @@
 /// The head of a page: its title, what it is, and that nobody writes it.
 pub(super) fn head(title: &str, intro: &str) -> String {
     format!(
-        "# {title}\n\n<!-- Made by `bifrost reference`; changes here are overwritten. -->\n\n{intro}\n"
+        "# {title}\n\n<!-- Made by `bifrost reference`; changes here are overwritten. -->\n\n{}\n",
+        intro.trim_end()
     )
 }
 
