@@ -64,7 +64,13 @@ fn named(member: &str) -> BTreeSet<String> {
 }
 
 fn is_header(text: &str) -> bool {
-    let known = ["traceparent", "cache-status", "server-timing", "service-worker"];
+    let known = [
+        "cache-status",
+        "content-security-policy",
+        "server-timing",
+        "service-worker",
+        "traceparent",
+    ];
     let ours = ["x-", "bifrost-", "sec-fetch-"].iter().any(|start| text.starts_with(start));
     let is_plain = text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     // What is told of keys in a schema is no header.
