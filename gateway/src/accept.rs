@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use telemetry::{Drain, Tasks};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -39,7 +40,7 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How connections are bounded.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Most open connections; further ones wait in the kernel's queue. Default 16384. Zero is
@@ -48,17 +49,21 @@ pub struct Config {
     /// Longest time from the first byte of a request's head to its last, and from the start of a
     /// connection to its first request. Default 10 s. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub header_timeout: Duration,
     /// How long a connection may stay open without a request. Default 60 s. Zero is refused at
     /// start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub idle_timeout: Duration,
     /// How long a client may take no bytes, or fewer than `write_rate_min`, while some wait for
     /// it. Default 30 s. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub write_timeout: Duration,
     /// Least rate at which a client has to take bytes, per second, averaged over `write_timeout`.
     /// Default 1 KiB. Zero asks for any progress only.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub write_rate_min: ByteSize,
     /// Most concurrent requests on one HTTP/2 connection. Default 100.
     pub h2_streams_max: u32,

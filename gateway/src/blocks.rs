@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use http::HeaderValue;
 use ipfs::{Block, Cid};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use telemetry::Tasks;
 use telemetry::access::Counts;
@@ -38,17 +39,20 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 pub(crate) type Memory = Cache<Plan, FetchError>;
 
 /// How far readers fetch ahead.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Bytes that one reader fetches ahead of what its client takes. Default 8 MiB. Zero fetches
     /// each block when it is needed.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub ahead_bytes: ByteSize,
     /// Bytes that all readers together have under way ahead of their clients. Default 128 MiB.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub ahead_total_bytes: ByteSize,
     /// Longest wait for one block once the headers have left; past it the stream is aborted.
     /// Default 30 s. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub stall_timeout: Duration,
 }
 

@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use ipfs::{Block, Cid, Multihash};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Moka;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::CacheMetrics as Metrics;
@@ -20,23 +21,28 @@ const OVERHEAD_BYTES: usize = 512;
 const FAILURES_MAX: u64 = 65_536;
 
 /// How much is remembered.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Bytes of proven blocks that are kept because they are asked for often. Default 256 MiB.
     /// Zero keeps none.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub block_bytes: ByteSize,
     /// Bytes of the blocks that came last: what readers fetch ahead waits here to be read. Default
     /// 64 MiB. Less than 8 MiB is refused at start-up.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub window_bytes: ByteSize,
     /// Bytes of plans: what immutable paths lead to. Default 32 MiB. Zero keeps none.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub plan_bytes: ByteSize,
     /// How long "nobody has it" is believed without asking again. Default 30 s. Zero asks each time.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub no_providers_ttl: Duration,
     /// How long any other failure is believed. Default 500 ms, and more than 1 s is refused at
     /// start-up. Zero asks each time.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub failure_ttl: Duration,
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::accept::Config as AcceptConfig;
@@ -19,11 +20,23 @@ pub use crate::upstream::{Config as UpstreamConfig, NodeConfig, Protocol};
 
 use crate::classify::Hosts;
 
+/// What `SIGHUP` takes over without a restart, and what not although it takes over what is around it.
+pub const RELOADED: [(&str, bool); 8] = [
+    ("hosts", true),
+    ("hosts.tunnel", false),
+    ("upstream", true),
+    ("pages", true),
+    ("mirror", true),
+    ("mirror.queue", false),
+    ("mirror.dir", false),
+    ("log.level", true),
+];
+
 /// Everything that can be set.
 ///
 /// `SIGHUP` reads the file again: `hosts`, `upstream`, `pages`, `mirror` and the level of the log take effect,
 /// other keys wait for a restart. A file that is not valid is refused and the old one stays.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The public listener and the times of a request.
@@ -61,7 +74,7 @@ pub struct Config {
 }
 
 /// The public listener and the times of a request.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// Where requests are taken. Default `127.0.0.1:8080`.
@@ -69,16 +82,20 @@ pub struct ServerConfig {
     /// Longest time from the last byte of the head to the first byte of the answer; past it the
     /// page of a timeout is sent. Default 30 s. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub first_byte_timeout: Duration,
     /// Longest time of a whole answer. Default 1 h. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub response_timeout: Duration,
     /// How long requests are still taken once the process drains, while load balancers learn of it.
     /// Default 5 s. Zero stops at once.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub drain_window: Duration,
     /// How long requests that were taken may last while the process drains. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub drain_timeout: Duration,
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::classify::{Asked, Wish};
@@ -19,7 +20,7 @@ use crate::metrics::LimitMetrics;
 const SHARDS: usize = 16;
 
 /// How many requests are served at a time.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Most requests in flight; further ones get 503. Default 4096. Zero refuses everything.
@@ -34,6 +35,7 @@ pub struct Config {
     pub exempt_loopback: bool,
     /// What `Retry-After` says to those who are refused. Default 2 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub retry_after: Duration,
 }
 

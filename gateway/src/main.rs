@@ -51,6 +51,10 @@ struct Arguments {
     /// Checks the configuration, prints what is in effect, and ends.
     #[arg(long)]
     check_config: bool,
+    /// Prints what this program says of itself, as JSON, and ends: the schema of its configuration, its headers,
+    /// its outcomes.
+    #[arg(long, value_name = "SUBJECT", value_parser = telemetry::describe::SUBJECTS)]
+    describe: Option<String>,
     /// Drains and ends when standard input, a pipe, is closed: for supervisors, whose death must not
     /// leave this process behind.
     #[arg(long)]
@@ -70,6 +74,11 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(subject) = &arguments.describe {
+        use std::io::Write;
+        let said = writeln!(std::io::stdout(), "{:#}", gateway::describe::describe(subject));
+        return said.map_or_else(|error| fail(1, &error.into()), |()| ExitCode::SUCCESS);
+    }
     let config = match arguments.load() {
         Ok(config) => config,
         Err(error) => return fail(BAD_CONFIG, &error),

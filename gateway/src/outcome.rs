@@ -134,6 +134,28 @@ impl Outcome {
         }
     }
 
+    /// The statuses of answers that ended so. One that was cut had that of a whole one.
+    pub(crate) fn statuses(self) -> &'static [u16] {
+        match self {
+            Outcome::Ok | Outcome::ClientAbort | Outcome::Truncated => {
+                &[200, 204, 206, 301, 302, 303, 307, 308]
+            }
+            Outcome::NotModified => &[304],
+            Outcome::ClientError => {
+                &[400, 405, 406, 410, 412, 414, 416, 421, 431, 451, 501, 505, 508]
+            }
+            Outcome::NotFound => &[404],
+            Outcome::Blocked => &[410, 451],
+            Outcome::Limited => &[429],
+            Outcome::NoProviders => &[502],
+            Outcome::Unreachable | Outcome::Timeout => &[504],
+            Outcome::NameUnresolved => &[502, 504],
+            Outcome::BadContent | Outcome::Internal => &[500],
+            Outcome::UpstreamFault => &[502, 503],
+            Outcome::Overload => &[503],
+        }
+    }
+
     /// Whether the content was looked for and not delivered, so that others may know more of it.
     pub(crate) fn is_of_network(self) -> bool {
         matches!(self, Outcome::NoProviders | Outcome::Unreachable | Outcome::Timeout)

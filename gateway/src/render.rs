@@ -12,6 +12,7 @@ use bytesize::ByteSize;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use ipfs::Cid;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod block;
@@ -50,7 +51,7 @@ const SANDBOX: HeaderValue =
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// How answers are drawn.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Most entries of a folder that one page lists; it says so when there are more. Default
@@ -61,11 +62,14 @@ pub struct Config {
     pub convert_codecs: bool,
     /// Largest file that is served as a file, by its own word; a larger one is refused with 410.
     /// Blocks and CARs of it are served. Default zero, which sets no limit.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub file_bytes_max: ByteSize,
     /// Most bytes of one CAR or TAR; the stream is cut beyond. Default zero, which sets no limit.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub stream_bytes_max: ByteSize,
     /// Largest file of which ranges are served; of a larger one they are refused with 501, as some
     /// caches ask for the whole of it instead. Default 5 GiB. Zero sets no limit.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub range_file_bytes_max: ByteSize,
     /// Whether pages of content in an origin that all content shares run as if each had an origin
     /// of its own, without storage (`Content-Security-Policy: sandbox`). Default false.

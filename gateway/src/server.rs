@@ -149,11 +149,12 @@ impl Server {
         });
         match reloaded {
             Ok((hosts, pages, pool)) => {
+                let rows = hosts.len();
                 self.gateway.hosts.store(Arc::new(hosts));
                 self.gateway.render.set_pages(pages);
                 self.pool.store(Arc::new(pool));
                 self.gateway.mirror.set(&config.mirror).map_err(ServerError::Config)?;
-                info!("configuration was read again");
+                info!(hosts = rows, "configuration was read again");
                 Ok(())
             }
             Err(error) => {

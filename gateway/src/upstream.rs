@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use ipfs::trustless::Retrieval;
 use ipfs::{Block, BlockError, Cid};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -33,7 +34,7 @@ use crate::metrics::NODES_MAX;
 use crate::outcome::Source;
 
 /// How a node is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Pooled HTTP/1.1 connections.
@@ -44,7 +45,7 @@ pub enum Protocol {
 }
 
 /// One node of the pool.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
     /// Its address, as `http://host:port`.
@@ -55,7 +56,7 @@ pub struct NodeConfig {
 }
 
 /// How the nodes are asked.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The nodes: any trustless gateways, at most 16. Default one at `http://127.0.0.1:8180`. Can
@@ -63,21 +64,26 @@ pub struct Config {
     pub nodes: Vec<NodeConfig>,
     /// Longest time to connect to a node. Default 1 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub connect_timeout: Duration,
     /// How long a node may be silent before another one is asked as well. Default 2 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub hedge_after: Duration,
     /// Longest time between two reads of an answer. Default 2 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub stall_timeout: Duration,
     /// Longest time that one block may take, all nodes together. Default 30 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub block_timeout: Duration,
     /// Failures in a row after which a node is left alone for a while. Default 5. Zero never
     /// leaves it alone.
     pub eject_after: u32,
     /// How long a node is left alone at first; doubles up to four times that. Default 1 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub eject_for: Duration,
     /// Share of requests by which retries may add to the load. Default 0.2.
     pub retry_ratio: f64,

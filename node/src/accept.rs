@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use telemetry::metrics::{Counter, Gauge, Registry};
 use telemetry::{Drain, Tasks};
@@ -37,7 +38,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const WINDOW_BYTES: u32 = 64 * 1024;
 
 /// How connections are bounded.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Address to listen on. Default `127.0.0.1:8180`.
@@ -48,11 +49,13 @@ pub struct Config {
     /// Longest wait for the next request's whole head on an HTTP/1.1 connection, idle time included.
     /// Default 60 s; gateways let go of idle connections sooner.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub header_timeout: Duration,
     /// Most concurrent requests on one HTTP/2 connection. Default 256.
     pub h2_streams_max: u32,
     /// Longest wait for a client to read on; its connection is cut then. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub write_timeout: Duration,
 }
 

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use ipfs::Cid;
 use ipfs::trustless::CAR_TYPE;
 use ipfs::unixfs::import::Profile;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use telemetry::admin::{Body, Routes};
@@ -33,15 +34,17 @@ use crate::retrieve::{FetchError, Retrieve};
 const LINES_WAITING_MAX: usize = 16;
 
 /// How the operator's calls are bounded.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Longest time that the copy of one DAG may take. Default 6 h.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub replicate_timeout: Duration,
     /// Longest time for an IPNS record to come and be stored, or to be read. Default 30 s. Zero
     /// refuses each.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub record_timeout: Duration,
 }
 

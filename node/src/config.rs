@@ -5,12 +5,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{accept, admin, bitswap, blockstore, import, records, retrieve, serve, swarm};
 
+/// What `SIGHUP` takes over without a restart.
+pub const RELOADED: [(&str, bool); 1] = [("log.level", true)];
+
 /// Everything that can be set.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Folder of the node's identity and of its IPNS records. Default `.bifrost/node`.
@@ -46,11 +50,12 @@ pub struct Config {
 }
 
 /// How the node stops.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Drain {
     /// Longest wait for what is in flight once the node is told to stop. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub patience: Duration,
 }
 

@@ -17,6 +17,7 @@ use ipfs::block::BlockError;
 use ipfs::car::{CarError, Reader, Section, Unproven};
 use ipfs::unixfs::import::{Chunker, Layout, Leaf, Profile};
 use ipfs::{Block, Cid};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use telemetry::{TaskError, TaskHandle, Tasks};
 
@@ -28,11 +29,12 @@ const HASHED_TOGETHER: usize = 1024 * 1024;
 const HASHING_MAX: usize = 8;
 
 /// How imports are bounded.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Longest time without a byte from the sender before the import is given up. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub idle_timeout: Duration,
     /// Most blocks of one import; each takes about 115 bytes of memory until the end. Default 8 Mi.
     pub blocks_max: u64,

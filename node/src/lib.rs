@@ -4,6 +4,8 @@
 //! rooms below are listed in that order; `server` binds them and owns every task.
 
 pub mod config;
+pub mod describe;
+pub mod headers;
 pub mod outcome;
 pub mod server;
 

@@ -31,6 +31,10 @@ struct Arguments {
     /// Prints the configuration in effect and exits.
     #[arg(long)]
     check_config: bool,
+    /// Prints what this program says of itself, as JSON, and ends: the schema of its configuration, its headers,
+    /// its outcomes.
+    #[arg(long, value_name = "SUBJECT", value_parser = telemetry::describe::SUBJECTS)]
+    describe: Option<String>,
     /// Drains and ends when standard input, a pipe, is closed: for supervisors, whose death must not
     /// leave this process behind.
     #[arg(long)]
@@ -47,6 +51,11 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(subject) = &arguments.describe {
+        use std::io::Write;
+        let said = writeln!(std::io::stdout(), "{:#}", node::describe::describe(subject));
+        return said.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS);
+    }
     let config = match arguments.load() {
         Ok(config) => config,
         Err(error) => return fail(2, &format!("{error:#}")),

@@ -56,6 +56,21 @@ impl Outcome {
         }
     }
 
+    /// The statuses of answers that ended so. One that was cut had that of a whole one.
+    pub fn statuses(self) -> &'static [u16] {
+        match self {
+            Outcome::Ok | Outcome::ClientAbort | Outcome::Truncated => &[200, 204, 206],
+            Outcome::NotModified => &[304],
+            Outcome::ClientError => &[400, 405, 406, 414, 416, 501, 505],
+            Outcome::NotFound => &[404],
+            Outcome::NotLocal => &[412],
+            Outcome::NoProviders => &[502],
+            Outcome::Unreachable | Outcome::Timeout => &[504],
+            Outcome::BadContent | Outcome::Internal => &[500],
+            Outcome::Overload => &[503],
+        }
+    }
+
     /// The status of an answer with this outcome. Those that end an answer that has begun, and
     /// those that are answered with content, have none of their own and give 200.
     pub fn status(self) -> StatusCode {

@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use ipfs::ipns::{Name, Record};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use telemetry::metrics::Registry;
 use tracing::warn;
@@ -33,7 +34,7 @@ const READS_WAITING_MAX: usize = 256;
 const PUTS_WAITING_MAX: usize = 64;
 
 /// Settings of the store of records.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Most records that are stored; a further one is refused until another has expired. Default

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use ipfs::Cid;
 use ipfs::trustless::{DEADLINE_HEADER, ROOT_HEADER, TRAFFIC_HEADER};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use telemetry::Drain;
 use telemetry::access::AccessLog;
@@ -40,20 +41,23 @@ use asked::{NameQuestion, Proof, Question};
 pub(crate) type Body = UnsyncBoxBody<Bytes, ServeError>;
 
 /// How requests are bounded.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Longest time from a request to its first block, for askers that name none or a longer one.
     /// Default 30 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub first_block_timeout: Duration,
     /// Longest time from one block of a CAR to the next. Default 30 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub next_block_timeout: Duration,
     /// Most requests in flight; further ones are refused with 503. Default 4096.
     pub requests_max: u32,
     /// Most bytes that are fetched ahead of one CAR's reader, and so the memory that one which does
     /// not read can hold. Default 8 MiB. Zero fetches block by block.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub car_ahead: ByteSize,
 }
 

@@ -13,6 +13,7 @@ mod inventory;
 mod ipns;
 mod locate;
 mod logs;
+mod migrate;
 mod mirror;
 mod output;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod probe;
 mod profile;
 mod prometheus;
 mod promql;
+mod reference;
 mod rota;
 mod runbook;
 mod site;
@@ -34,7 +36,7 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use telemetry::{Tasks, build_info};
 
 use crate::output::{Exit, Style};
@@ -78,6 +80,10 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Keep the Helm chart in step with rules and dashboards, test it, and make identities for its nodes.
     Chart(chart::ChartArgs),
+    /// Read the settings of Rainbow or Kubo, print ours, and name what is not supported.
+    Migrate(migrate::MigrateArgs),
+    /// Print, write and check the reference: keys, metrics, log fields, headers, outcomes and commands.
+    Reference(reference::ReferenceArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -109,6 +115,11 @@ fn main() -> ExitCode {
 /// What it would say.
 fn takes(words: &[&str]) -> Result<(), String> {
     Arguments::try_parse_from(words).map(drop).map_err(|error| error.to_string())
+}
+
+/// All commands, as they describe themselves.
+fn described() -> clap::Command {
+    Arguments::command()
 }
 
 async fn run(command: Command) -> ExitCode {
@@ -151,6 +162,8 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Chart(args) => chart::run(&args).into(),
+        Command::Migrate(args) => migrate::run(&args).into(),
+        Command::Reference(args) => reference::run(&args, &tasks).await.into(),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

@@ -14,7 +14,7 @@ mod build;
 mod drill;
 mod faults;
 mod lint;
-mod names;
+pub(crate) mod names;
 mod page;
 mod steps;
 mod triage;

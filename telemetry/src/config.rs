@@ -5,6 +5,7 @@
 
 pub mod duration;
 mod overlay;
+mod schema;
 mod secret;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
 use overlay::Override;
+pub use schema::{DurationText, SizeText, schema};
 pub use secret::Secret;
 
 /// Largest file that is read. The full sample of a gateway is under 16 KiB.

@@ -8,6 +8,7 @@ pub mod access;
 pub mod admin;
 pub mod build_info;
 pub mod config;
+pub mod describe;
 pub mod drain;
 pub mod install;
 pub mod log;

@@ -10,6 +10,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -26,7 +27,7 @@ const TRACED: &[&str] = &["bifrost", "gateway", "ipfs", "node", "ops", "telemetr
 const LINES_MAX: usize = 4096;
 
 /// What is logged and how.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Level, or directives such as `info,gateway::cache=debug`. Default `info`. `off` logs nothing.
@@ -36,7 +37,7 @@ pub struct Config {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Text on a terminal, JSON elsewhere.

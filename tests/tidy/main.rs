@@ -5,6 +5,7 @@
 
 mod edges;
 mod floors;
+mod headers;
 mod knobs;
 mod shape;
 mod tree;

@@ -5,18 +5,22 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+mod files;
 
 use super::AskError;
 use super::caller::{self, Caller, is_trusted};
 
 /// Whether hosts that are not in the table are answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AnyHost {
     /// On a listener that only this machine can reach.
@@ -29,7 +33,7 @@ pub enum AnyHost {
 }
 
 /// What a host is answered as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Content at `/ipfs/…` and `/ipns/…`, all of it in one origin.
@@ -47,7 +51,7 @@ pub enum Class {
 }
 
 /// A row of the table.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
     /// The host without a port, or `*.` and a host for every name below it. An exact name wins over
@@ -61,6 +65,7 @@ pub struct Host {
     /// Of a `site` below `/ipfs/`: how long a client may keep an answer, as the root can change by
     /// configuration. Default 60 s.
     #[serde(with = "telemetry::config::duration", default = "site_ttl")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub ttl: Duration,
 }
 
@@ -81,24 +86,31 @@ impl Host {
 }
 
 /// Which hosts are answered, and as what.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The hosts that are answered. Default none. Can be reloaded.
     pub table: Vec<Host>,
+    /// Files with more rows, each a list as `table` is, or folders: then every `*.yaml` in one counts, in the
+    /// order of their names. All together are one table, of at most 200000 rows from files; a row that is wrong
+    /// refuses them all. Default none. Can be reloaded: files are read again, too.
+    pub files: Vec<PathBuf>,
     /// Whether any other host is answered as a path gateway: `loopback`, `always` or `never`.
     /// Default `loopback`, which is when the listener has a loopback address and no proxies are
     /// believed.
     pub any: AnyHost,
     /// Proxies whose `X-Forwarded-Host`, `-Proto` and `-For` are believed, as `10.0.0.0/8` or
     /// `::1/128`. Default none: nobody's are. Can be reloaded.
+    #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
     /// Who may send probes: a request from these addresses with `Bifrost-Traffic: probe` is counted
     /// apart from what people ask. Default none. Can be reloaded.
+    #[schemars(with = "Vec<String>")]
     pub probes: Vec<IpNet>,
     /// Who may send copies of other gateways' requests: a request from these addresses with
     /// `Bifrost-Mirror` counts as mirrored traffic, and is told this build and its own time. Default
     /// none. Can be reloaded.
+    #[schemars(with = "Vec<String>")]
     pub mirrors: Vec<IpNet>,
     /// Whether `CONNECT` opens a tunnel to this gateway itself, for tests of clients that know
     /// gateways as proxies. Refused on any but a loopback address. Default false. Takes a restart.
@@ -171,16 +183,23 @@ impl Hosts {
     /// A text that says which row is wrong.
     pub(crate) fn new(config: &Config, loopback: bool) -> Result<Self, String> {
         let (mut exact, mut below) = (HashMap::new(), HashMap::new());
-        for host in &config.table {
+        let mut add = |host: &Host| -> Result<(), String> {
             let (name, rows) = match host.name.strip_prefix("*.") {
                 Some(name) => (name, &mut below),
                 None => (host.name.as_str(), &mut exact),
             };
             let known = caller::host_of(name.as_bytes()).filter(|known| known.len() == name.len());
-            let known = known.ok_or_else(|| format!("hosts: {:?} is not a host", host.name))?;
-            if rows.insert(known, row(host)?).is_some() {
-                return Err(format!("hosts: {:?} is there twice", host.name));
+            let known = known.ok_or_else(|| format!("{:?} is not a host", host.name))?;
+            match rows.insert(known, row(host)?) {
+                Some(_) => Err(format!("{:?} is there twice", host.name)),
+                None => Ok(()),
             }
+        };
+        for host in &config.table {
+            add(host).map_err(|why| format!("hosts: {why}"))?;
+        }
+        for files::Placed { place, host } in files::read(&config.files)? {
+            add(&host).map_err(|why| format!("hosts: {place}: {why}"))?;
         }
         if config.tunnel && !loopback {
             return Err("hosts.tunnel is for loopback addresses only".to_owned());
@@ -217,6 +236,11 @@ impl Hosts {
     /// Whether copies of other gateways' requests may come from this client.
     pub(crate) fn is_mirror(&self, client: IpAddr) -> bool {
         is_trusted(client, &self.mirrors)
+    }
+
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.exact.len() + self.below.len()
     }
 
     /// Whether every host is answered alike, so that it need not be read.
@@ -290,7 +314,7 @@ fn place(row: &Row, host: &str) -> Place {
 
 fn row(host: &Host) -> Result<Row, String> {
     if host.root.is_some() && host.class != Class::Site {
-        return Err(format!("hosts: {:?} has a root, which only a site has", host.name));
+        return Err(format!("{:?} has a root, which only a site has", host.name));
     }
     Ok(match host.class {
         Class::Path => Row::Path,
@@ -303,7 +327,7 @@ fn row(host: &Host) -> Result<Row, String> {
 }
 
 fn site(host: &Host) -> Result<SiteRoot, String> {
-    let wrong = |why: String| format!("hosts: root of site {:?}: {why}", host.name);
+    let wrong = |why: String| format!("root of site {:?}: {why}", host.name);
     let root = host.root.as_deref().ok_or_else(|| wrong("is missing".to_owned()))?;
     let path = root.trim_end_matches('/').to_owned();
     if path.starts_with("/ipns/") {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A list, or a folder of lists. It has a `file` or a `url`.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     /// A file in the compact denylist format, or a folder: then every `*.deny` in it counts, in the
@@ -23,7 +24,7 @@ pub struct Source {
 }
 
 /// What may not be served.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The lists, at most 16. Of several that have a rule for something, the last one decides.
@@ -31,16 +32,20 @@ pub struct Config {
     pub lists: Vec<Source>,
     /// How often lists are looked at for changes. Default 2 s. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub refresh: Duration,
     /// How often a list that is followed over HTTPS is read as a whole, so that what was removed
     /// within it counts. Default 1 h. Zero never does.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub reread: Duration,
     /// Longest time that a server of lists may take for one answer. Default 30 s. Zero is refused
     /// at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub timeout: Duration,
     /// Largest list. Default 1 GiB.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub list_bytes_max: ByteSize,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use http::Uri;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most answers of staging that may be waited for at once: each has a connection of its own.
@@ -14,7 +15,7 @@ const QUEUE_MAX: usize = 64 * 1024;
 
 /// The copy of requests that staging gets. All but `queue` and `dir` can be reloaded, and set by
 /// `PUT /mirror` of the admin listener until the next reload.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The gateway that gets copies, as `http://host:port`. Default none: nothing is copied. TLS is
@@ -30,6 +31,7 @@ pub struct Config {
     /// bytes come from, so that what is rare is not crowded out.
     pub requests_per_second: f64,
     /// Most bytes a second of staging's answers. Default 64 MiB.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub bytes_per_second: ByteSize,
     /// Most requests a second for content that production did not have either, which staging looks for
     /// in the network. Default 20.
@@ -39,25 +41,31 @@ pub struct Config {
     /// Answers of staging that are waited for at once. Default 64.
     pub concurrency: usize,
     /// How much of a body is hashed and compared. Default 16 MiB.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub compare_bytes: ByteSize,
     /// Longest wait for the head of staging's answer. Default 35 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub head_timeout: Duration,
     /// Longest silence within its body. Default 5 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub stall_timeout: Duration,
     /// Longest time of its whole answer. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub timeout: Duration,
     /// Failures in a row after which staging is left alone for `pause`; then one request tries it
     /// again. Default 16.
     pub unhealthy_after: u32,
     /// How long it is left alone. Default 10 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub pause: Duration,
     /// How long after a failure staging is asked once more, before it counts. Default 5 s. Zero asks
     /// once.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub retry_after: Duration,
     /// The share of names' requests for which this gateway itself is asked a second time: how often
     /// two answers differ without any change of build. Default 0.01.
@@ -70,8 +78,10 @@ pub struct Config {
     pub keys: bool,
     /// How long pairs, records and keys are kept. Default 24 h.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub keep: Duration,
     /// Most bytes of each of the three. Default 256 MiB.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub keep_bytes: ByteSize,
 }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A resolver of the domains below a suffix.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resolver {
     /// The last labels of the domains that it is asked for, as `eth` or `example.org`; `.` is all.
@@ -18,7 +19,7 @@ pub struct Resolver {
 }
 
 /// How names are resolved.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// DNSLinks that are known without asking, as `domain: /ipfs/…` or `domain: /ipns/…`. Default
@@ -29,31 +30,39 @@ pub struct Config {
     pub resolvers: Vec<Resolver>,
     /// Longest time that one DNS server may take. Default 2 s. Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub dns_timeout: Duration,
     /// Longest time that one lookup may take; it goes on when who asked has left. Default 30 s.
     /// Zero is refused at start-up.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub lookup_timeout: Duration,
     /// Shortest time to live of a DNSLink, whatever its servers say. Default 60 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub ttl_min: Duration,
     /// Longest time to live of any name. Default 1 h.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub ttl_max: Duration,
     /// How long a DNSLink serves beyond its time to live while it cannot be looked up; a record of
     /// IPNS says by itself how long it is valid. Default 24 h. Zero never serves it.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub stale_max: Duration,
     /// How long a lookup may take before the value that is at hand is served instead. Default 1 s.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub refresh_wait: Duration,
     /// How long a failure is believed without asking again. Default 10 s. Zero asks each time.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub failure_ttl: Duration,
     /// Most names that are looked up at a time; further ones get 503, or the value that is at hand.
     /// Default 1024.
     pub lookups_max: usize,
     /// Bytes of names and values that are kept. Default 16 MiB.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub cache_bytes: ByteSize,
 }
 

@@ -160,6 +160,8 @@ impl Record {
     pub(crate) fn answered(&mut self, status: StatusCode, outcome: Outcome) {
         self.status = status.as_u16();
         self.outcome = outcome;
+        let known = outcome.statuses();
+        debug_assert!(known.contains(&self.status), "{outcome:?} with {status}, not {known:?}");
         let elapsed = self.began.elapsed();
         self.first_byte = Some(elapsed);
         let labels = (self.traffic, self.provenance.source());

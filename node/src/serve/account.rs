@@ -245,6 +245,8 @@ impl Account {
         metric.observe_duration(first_byte);
         drop(facts);
         self.end.status = head.status.as_u16();
+        let known = outcome.statuses();
+        debug_assert!(known.contains(&self.end.status), "{outcome:?} with {}", head.status);
         self.end.first_byte = Some(first_byte);
         let body = if is_head { Body::default() } else { body };
         let counted = Counted { body, account: self, outcome };

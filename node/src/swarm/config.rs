@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SwarmError;
@@ -18,7 +19,7 @@ pub(super) const STREAM_WINDOW: u64 = 256 * 1024;
 const WINDOW_GROWTH_MIN: u64 = 16 * 1024 * 1024;
 
 /// How far connections of our own making go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reach {
     /// Only this machine. No name is resolved.
@@ -28,10 +29,11 @@ pub enum Reach {
 }
 
 /// Settings of the swarm room.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Addresses to listen on. Default TCP and QUIC on 127.0.0.1, port 4180. None listens nowhere.
+    #[schemars(with = "Vec<String>")]
     pub listen: Vec<Multiaddr>,
     /// The file with this node's identity, where somebody else keeps it, such as a mounted secret: it is
     /// never made, and its group may read it. Default none: `identity.key` in `dir`, made on the first
@@ -41,6 +43,7 @@ pub struct Config {
     /// one peer are tried together. They are exempt from the limits on the number of connections, but
     /// not from [`Config::memory_max`]. Its own are left out, so that nodes can share a list. Default
     /// none.
+    #[schemars(with = "Vec<String>")]
     pub peering: Vec<Multiaddr>,
     /// How far this node dials. Default `loopback`.
     pub reach: Reach,
@@ -54,6 +57,7 @@ pub struct Config {
     pub handshakes_max: u32,
     /// Memory of the process above which no connection is added, not even one of the peering list.
     /// Default 3 GiB. Zero allows none.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub memory_max: ByteSize,
     /// Most streams of one TCP connection; a peer that opens more loses the connection. Default 128:
     /// some peers open a stream per message. At least 1 is used.
@@ -61,39 +65,49 @@ pub struct Config {
     /// Most bytes that one TCP connection may have on the way to us unread. Default 64 MiB. Each stream
     /// keeps 256 KiB of it to itself; the window of a busy stream grows by what is left, so at least
     /// 16 MiB must be left, or a distant peer is slow.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub receive_window: ByteSize,
     /// Most bitswap streams of one connection that are read at a time; further ones are closed.
     /// Default 512. Zero reads none.
     pub inbound_streams_max: usize,
     /// Bytes of incoming messages that one connection may have half-read. Default 16 MiB. At least
     /// one message of 4 MiB always fits.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub inbound_bytes_max: ByteSize,
     /// Bytes of incoming messages that all connections together may have half-read; above it,
     /// messages wait for each other. Default 256 MiB. At least one message of 4 MiB always fits.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub inbound_bytes_total: ByteSize,
     /// Longest time that one incoming message may take. Default 2 min. Zero takes none.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub message_read_max: Duration,
     /// Longest silence between two messages of an incoming stream. Default 5 min. Zero closes each
     /// stream after one message.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub inbound_idle: Duration,
     /// Longest silence on our outgoing stream before it is closed; shorter than the peer's patience,
     /// so that no message meets a closing stream. Default 2 min. Zero closes after each message.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub outbound_idle: Duration,
     /// How long a connection without exchange is kept. Default 2 min. Zero closes at once.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub connection_idle: Duration,
     /// Wait before a lost peering is dialled again, doubled with each failure and shortened by up to
     /// half at random. Default 1 s. Zero counts as 10 ms.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub redial_first: Duration,
     /// Longest such wait. Default 1 min.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub redial_max: Duration,
     /// Longest time that a connection may take to be made. Default 10 s. Zero fails each.
     #[serde(with = "telemetry::config::duration")]
+    #[schemars(with = "telemetry::config::DurationText")]
     pub dial_timeout: Duration,
     /// Commands that may wait for the swarm; further callers wait. Default 256. Zero counts as one.
     pub commands_max: usize,
@@ -101,6 +115,7 @@ pub struct Config {
     pub lookups_max: usize,
     /// Bytes of received blocks that may wait to be stored; above it nothing is read from the
     /// network. Default 32 MiB. Zero counts as one block.
+    #[schemars(with = "telemetry::config::SizeText")]
     pub storing_bytes_max: ByteSize,
 }
 

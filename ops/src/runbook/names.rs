@@ -32,6 +32,8 @@ pub(crate) struct Names {
     pub(crate) keys: BTreeSet<String>,
     /// Paths of calls of admin listeners.
     pub(crate) calls: BTreeSet<String>,
+    /// The pages of metrics of processes that were asked, by program.
+    pub(crate) pages: Vec<(&'static str, String)>,
 }
 
 /// Why it is not known what exists.
@@ -107,6 +109,7 @@ impl Names {
         let _probe = crate::probe::metrics::Metrics::new(&ours);
         let _profiles = crate::profile::Metrics::new(&ours);
         self.scraped(&ours.text());
+        self.pages.push(("bifrost", ours.text()));
         let folder = Folder::new()?;
         let loopback = std::net::Ipv4Addr::LOCALHOST.into();
         let places = Places::free(loopback, 1, 1).map_err(|error| NamesError::Process {
@@ -159,7 +162,9 @@ impl Names {
         let web = Web::new(tasks, READY_WITHIN, ANSWER_BYTES_MAX)
             .map_err(|error| failed(error.to_string()))?;
         let metrics = shown(&mut child, &web, &format!("http://{admin}/metrics")).await;
-        self.scraped(&String::from_utf8_lossy(&metrics.map_err(failed)?));
+        let metrics = String::from_utf8_lossy(&metrics.map_err(failed)?).into_owned();
+        self.scraped(&metrics);
+        self.pages.push((program, metrics));
         let none = web.get(&format!("http://{admin}/no-such-call")).await;
         self.listed(&none.map_err(|error| failed(error.to_string()))?.body);
         child.kill().await.map_err(|error| failed(format!("cannot be ended: {error}")))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::AccessError;
@@ -12,7 +13,7 @@ use crate::Process;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Where the access log goes, and its bounds.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where records go: `stdout`, `file` or `off`. Default `stdout`.
@@ -22,25 +23,30 @@ pub struct Config {
     pub path: PathBuf,
     /// Size at which the file is put aside as `<path>.<time>` and another begun, as it is at
     /// midnight UTC. Default 256 MiB. Zero rotates at midnight only.
+    #[schemars(with = "crate::config::SizeText")]
     pub rotate_at: ByteSize,
     /// How many files that were put aside are kept. Default 32. Zero keeps none.
     pub keep: usize,
     /// How long files that were put aside are kept. Default 7 days. Zero keeps them until there are
     /// too many.
     #[serde(with = "crate::config::duration")]
+    #[schemars(with = "crate::config::DurationText")]
     pub keep_for: Duration,
     /// The same for files with clear text. Default 1 day. Zero keeps them until there are too many.
     #[serde(with = "crate::config::duration")]
+    #[schemars(with = "crate::config::DurationText")]
     pub keep_clear_for: Duration,
     /// A collector that gets every record too, by OTLP over HTTP, without clear text:
     /// `http://127.0.0.1:4318/v1/logs`; `https` is not spoken. Default none.
     pub collector: Option<String>,
     /// Most memory for lines that wait for the writer, twice over while it writes. Default 8 MiB,
     /// half a second of 40 thousand requests per second. Zero drops every line.
+    #[schemars(with = "crate::config::SizeText")]
     pub queue_max: ByteSize,
     /// Longest time that a line waits to be written together with others. Default 100 ms. Zero
     /// writes as soon as there is a line.
     #[serde(with = "crate::config::duration")]
+    #[schemars(with = "crate::config::DurationText")]
     pub flush_every: Duration,
     /// The environment that records name, such as `production`. Default `local`.
     pub env: String,
@@ -64,7 +70,7 @@ pub struct Config {
 }
 
 /// Where records go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Destination {
     /// The standard output of the process.
@@ -76,7 +82,7 @@ pub enum Destination {
 }
 
 /// Which records hold the CID and the path as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cleartext {
     /// None.

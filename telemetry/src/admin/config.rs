@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
 
 /// The admin listener.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Address to listen on. Default `127.0.0.1:9080`. Port zero takes a free one.
@@ -22,6 +23,7 @@ pub struct Config {
     /// Longest time for the head of a request, and for the next request on a connection. Default
     /// 30 s. Zero refuses each.
     #[serde(with = "crate::config::duration")]
+    #[schemars(with = "crate::config::DurationText")]
     pub header_timeout: Duration,
     /// Whether the allocator samples from the start, so that the first heap profile holds all.
     /// Default false: it samples from the first heap profile on.

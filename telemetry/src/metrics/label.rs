@@ -13,6 +13,11 @@ pub trait Label: Copy + 'static {
     /// The value's text in the exposition.
     fn text(self) -> &'static str;
 
+    /// What the value says, as its declaration does; nothing where that was not made by `label!`.
+    fn meaning(self) -> &'static str {
+        ""
+    }
+
     /// The value's place in `ALL`.
     fn index(self) -> usize;
 }
@@ -103,13 +108,13 @@ macro_rules! label {
     (
         $(#[$doc:meta])*
         $visible:vis enum $name:ident: $label:literal {
-            $($(#[$value_doc:meta])* $value:ident = $text:literal),+ $(,)?
+            $($(#[doc = $meaning:literal])* $value:ident = $text:literal),+ $(,)?
         }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         $visible enum $name {
-            $($(#[$value_doc])* $value),+
+            $($(#[doc = $meaning])* $value),+
         }
 
         impl $crate::metrics::Label for $name {
@@ -119,6 +124,12 @@ macro_rules! label {
             fn text(self) -> &'static str {
                 match self {
                     $(Self::$value => $text),+
+                }
+            }
+
+            fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$value => concat!($($meaning),*).trim()),+
                 }
             }
 

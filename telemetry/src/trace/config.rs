@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TraceError;
 
 /// Export of spans by OTLP over HTTP.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The collector's URL for traces, such as `http://127.0.0.1:4318/v1/traces`; `https` is not
@@ -23,10 +24,12 @@ pub struct Config {
     pub batch_max: usize,
     /// How long spans gather before they are exported. Default 5 s. Zero exports at once.
     #[serde(with = "crate::config::duration")]
+    #[schemars(with = "crate::config::DurationText")]
     pub export_every: Duration,
     /// Longest time that one request to the collector may take; its spans are then lost and counted.
     /// Default 10 s. Zero loses all.
     #[serde(with = "crate::config::duration")]
+    #[schemars(with = "crate::config::DurationText")]
     pub timeout: Duration,
 }
 

@@ -95,3 +95,64 @@ fn wrong_rows_are_refused_with_their_name() {
     let tunnel = Config { tunnel: true, ..Config::default() };
     assert!(Hosts::new(&tunnel, false).is_err());
 }
+
+fn with_files(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Hosts, String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let table = vec![Host::of("own.example", Class::Path)];
+    let config = Config { table, files: vec![folder.path().into()], ..Config::default() };
+    let hosts = Hosts::new(&config, false);
+    (folder, hosts)
+}
+
+#[test]
+fn rows_of_files_are_rows_of_the_table() {
+    let (_folder, hosts) = with_files(&[
+        ("b.yaml", "# B\n- { name: b.example, class: dnslink }\n"),
+        ("a.yaml", "- name: a.example\n  class: site\n  root: /ipns/docs.example\n"),
+        ("empty.yaml", "# nobody yet\n"),
+        (".hidden.yaml", "no rows"),
+        ("notes.txt", "no rows"),
+    ]);
+    let hosts = hosts.expect("they are read");
+    for host in ["own.example", "a.example", "b.example"] {
+        assert!(place(&hosts, host).is_ok(), "{host}");
+    }
+    assert_eq!(hosts.len(), 3);
+    assert!(place(&hosts, "c.example").is_err());
+}
+
+#[test]
+fn wrong_row_of_a_file_is_named_by_file_and_line() {
+    let good = "- { name: a.example, class: dnslink }\n";
+    for (wrong, line, why) in [
+        ("- { name: a.example, class: dnslink }\n", 2, "is there twice"),
+        ("\n- { name: own.example, class: path }\n", 3, "is there twice"),
+        ("- { name: b.example, class: site }\n", 2, "is missing"),
+        ("- { name: b.example, klass: site }\n", 2, "unknown field"),
+        ("- { name: b.example, class: tld }\n", 2, "unknown variant"),
+    ] {
+        let (folder, hosts) = with_files(&[("a.yaml", &format!("{good}{wrong}"))]);
+        let said = hosts.expect_err("it is refused");
+        let place = format!("hosts: {}:{line}: ", folder.path().join("a.yaml").display());
+        assert!(said.starts_with(&place) && said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn file_of_hosts_that_is_not_there_is_named() {
+    let config = Config { files: vec!["/nowhere/hosts.yaml".into()], ..Config::default() };
+    let said = Hosts::new(&config, false).expect_err("it is refused");
+    assert!(said.contains("/nowhere/hosts.yaml"), "{said}");
+}
+
+#[test]
+fn thousands_of_hosts_are_one_table() {
+    let rows: String =
+        (0..5000).map(|n| format!("- {{ name: s{n}.example, class: dnslink }}\n")).collect();
+    let (_folder, hosts) = with_files(&[("many.yaml", &rows)]);
+    let hosts = hosts.expect("they are read");
+    assert!(hosts.len() == 5001 && place(&hosts, "s4999.example").is_ok());
+}
