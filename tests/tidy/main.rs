@@ -6,5 +6,6 @@
 mod edges;
 mod floors;
 mod knobs;
+mod policy;
 mod shape;
 mod tree;
