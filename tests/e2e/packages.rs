@@ -104,6 +104,10 @@ fn debian_package_installs_units_that_run_what_it_ships() {
     }
     assert!(checked >= 8, "{checked} commands");
 
+    run(Command::new(installed.join("usr/bin/bifrost"))
+        .args(["inventory", "lint", "--inventory", "etc/bifrost/inventory.yaml"])
+        .current_dir(&installed));
+
     // Systemd reads them as they are installed, where it finds what they run and, by name, its own.
     let names: Vec<PathBuf> = listed(&units);
     for own in SYSTEMS_OWN {

@@ -17,7 +17,7 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("postrm", include_str!("../../packaging/debian/postrm")),
 ];
 
-/// The name of the file, and the package.
+/// Makes the package: the name of its file, and its bytes.
 ///
 /// # Errors
 /// A program needs what no package of Debian has.

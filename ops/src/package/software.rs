@@ -18,8 +18,8 @@ pub(super) const PROGRAMS: [&str; 3] = ["bifrost", "bifrost-gateway", "bifrost-n
 const CONFIGS: [(&str, &str); 4] = [
     ("ops/packaging/gateway.yaml", "gateway.yaml"),
     ("ops/packaging/node.yaml", "node.yaml"),
-    ("ops/inventory.yaml", "inventory.yaml"),
-    ("ops/probe.yaml", "probe.yaml"),
+    ("ops/packaging/inventory.yaml", "inventory.yaml"),
+    ("ops/packaging/probe.yaml", "probe.yaml"),
 ];
 
 /// Where completions are, with the name of the program in the place of `@`.
@@ -55,6 +55,10 @@ impl Software {
         let binaries: Result<Vec<Binary>, PackageError> =
             PROGRAMS.iter().map(|name| Binary::read(bin, name)).collect();
         let binaries = binaries?;
+        if let Some(odd) = binaries.iter().find(|one| one.processor != binaries[0].processor) {
+            let said = "it is for another processor than the others".to_owned();
+            return Err(PackageError::Garbled { program: odd.name, said });
+        }
         let sbom = sbom::document(root, stamp, binaries[0].processor.machine)?;
         Ok(Self {
             version: telemetry::build_info::version(),

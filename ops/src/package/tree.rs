@@ -94,12 +94,12 @@ impl Tree {
 
 /// Compresses without a name or a time of its own.
 pub(super) fn gzip<W: Write>(to: W) -> flate2::write::GzEncoder<W> {
-    GzBuilder::new().mtime(0).write(to, Compression::new(6))
+    GzBuilder::new().mtime(0).write(to, Compression::default())
 }
 
-/// A text compressed.
+/// A text compressed as far as can be, as Debian wants its documents.
 pub(super) fn gzipped(text: &[u8]) -> Vec<u8> {
-    let mut to = gzip(Vec::new());
+    let mut to = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     to.write_all(text).and_then(|()| to.finish()).expect("memory takes it")
 }
 
