@@ -75,6 +75,10 @@ impl Tree {
             header.set_mode(entry.mode);
             header.set_uid(entry.owner);
             header.set_gid(entry.owner);
+            if entry.owner == 0 {
+                header.set_username("root")?;
+                header.set_groupname("root")?;
+            }
             header.set_mtime(time);
             header.set_size(content.map_or(0, |content| content.len() as u64));
             let path = content.map_or_else(|| format!("{path}/"), |_| path.clone());
