@@ -20,10 +20,10 @@ fn packages() -> Vec<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo metadata: {said}");
     let mut metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
-    match metadata["packages"].take() {
-        Value::Array(packages) => packages,
-        other => panic!("packages are a list, not {other}"),
-    }
+    let Value::Array(packages) = metadata["packages"].take() else {
+        panic!("packages are a list");
+    };
+    packages
 }
 
 /// The texts of a list in `.deny.toml`: plain ones, or those of `crate` in tables.
