@@ -25,7 +25,9 @@ export PEERS
 # The order is part of what `make test` says: the cheap checks come first.
 .NOTPARALLEL:
 
-.PHONY: help run test conformance bench soak faults drill fmt lint ours deps tidy check-fmt doc unit
+PACKAGES ?= target/release-archive
+
+.PHONY: help run test conformance bench soak faults drill release archive deb image programs fmt lint ours deps tidy check-fmt doc unit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,10 +36,10 @@ help: ## List the commands
 	@echo '  DRILL=NodeUnreachable             one page alone, for make drill'
 	@echo '  SUITE=../gateway-conformance      a checkout of ipfs/gateway-conformance, for make conformance'
 	@echo '  PEERS="name=http://host:port …"   other gateways that bench and faults measure alongside'
+	@echo '  PACKAGES=target/release-archive   where packages are written'
 	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
 
-run: ours ## Build release binaries and start a fleet on this machine, with staging beside it
-	$(CARGO) build $(LOCKED) --release --bins -p bifrost -p bifrost-gateway -p bifrost-node
+run: programs ## Build release binaries and start a fleet on this machine, with staging beside it
 	exec "$(CARGO_TARGET_DIR)/release/bifrost" up $(UP_FLAGS)
 
 test: ours deps check-fmt tidy lint doc unit ## Install what tests need, then run every check and every test
@@ -77,6 +79,24 @@ drill: ours ## Break a fleet in every way that a runbook is for, and see that it
 	  sleep 1; \
 	done; \
 	"$$bifrost" runbook drill $(DRILL) --data "$$data/fleet"
+
+release: programs ## Make the archive, the Debian package, the image, the list of components and their sums
+	$(PACK) all $(PACKED)
+
+archive: programs ## Make the archive of a release
+	$(PACK) archive $(PACKED)
+
+deb: programs ## Make the package for Debian and Ubuntu
+	$(PACK) deb $(PACKED)
+
+image: programs ## Make the image for container engines, without one
+	$(PACK) image $(PACKED)
+
+# What is packed has the time of the commit.
+PACK = "$(CARGO_TARGET_DIR)/release/bifrost" package
+PACKED = --bin "$(CARGO_TARGET_DIR)/release" --out "$(PACKAGES)" --time $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}
+programs: ours
+	$(CARGO) build $(LOCKED) --release --bins -p bifrost -p bifrost-gateway -p bifrost-node
 
 fmt: ## Format every file
 	$(CARGO) fmt --all

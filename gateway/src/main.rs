@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use gateway::config::Config;
 use gateway::server::{MirrorRoutes, Server, Surroundings};
 use telemetry::access::AccessLog;
 use telemetry::admin::{Admin, Shown};
 use telemetry::log::LogLevel;
+use telemetry::manual::{self, Beyond, Form};
 use telemetry::metrics::Registry;
-use telemetry::{Drain, Process, Tasks};
+use telemetry::{Drain, Process, Tasks, service};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -59,12 +60,41 @@ struct Arguments {
     /// leave this process behind.
     #[arg(long)]
     stop_with_stdin: bool,
+    /// Writes the page of the manual, or completions for a shell, and ends: for packages.
+    #[arg(long, hide = true, value_name = "FORM")]
+    generate: Option<Form>,
 }
+
+/// What the page of the manual says beside what `--help` does.
+const BEYOND: Beyond = Beyond {
+    files: &[
+        ("/etc/bifrost/gateway.yaml", "The configuration that the service of the package reads."),
+        (
+            "/etc/bifrost/admin-token",
+            "The token of the admin listeners, handed to services as a credential.",
+        ),
+    ],
+    variables: &[
+        (
+            "BIFROST_<SECTION>__<KEY>",
+            "Overrides one key of the configuration, as BIFROST_LIMIT__REQUESTS_MAX=100.",
+        ),
+        (
+            "NOTIFY_SOCKET, WATCHDOG_USEC",
+            "Where a service manager is told of readiness and life; see sd_notify(3).",
+        ),
+        (
+            "LISTEN_FDS, LISTEN_FDNAMES",
+            "Sockets that take the place of binding, named public and admin; see sd_listen_fds(3).",
+        ),
+    ],
+};
 
 impl Arguments {
     fn load(&self) -> anyhow::Result<Config> {
         let config: Config = telemetry::config::load(self.config.as_deref(), &self.sets)?;
         config.check().map_err(anyhow::Error::msg)?;
+        config.admin.check()?;
         config.log.check()?;
         config.trace.check()?;
         config.access.check()?;
@@ -79,6 +109,10 @@ fn main() -> ExitCode {
         let said = writeln!(std::io::stdout(), "{:#}", gateway::describe::describe(subject));
         return said.map_or_else(|error| fail(1, &error.into()), |()| ExitCode::SUCCESS);
     }
+    if let Some(form) = arguments.generate {
+        let written = manual::write(form, Arguments::command(), &BEYOND, &mut std::io::stdout());
+        return written.map_or_else(|error| fail(1, &error.into()), |()| ExitCode::SUCCESS);
+    }
     let config = match arguments.load() {
         Ok(config) => config,
         Err(error) => return fail(BAD_CONFIG, &error),
@@ -92,6 +126,8 @@ fn started(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
         write!(std::io::stdout(), "{}", telemetry::config::to_yaml(&config))?;
         return Ok(ExitCode::SUCCESS);
     }
+    // Before there is a second thread.
+    service::take_sockets()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -172,16 +208,21 @@ async fn until_told(
             _ = end.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = reload.recv() => {
+                service::reloading();
                 access.reopen();
-                match arguments.load() {
+                let taken = match arguments.load() {
                     // Its level was checked with it, so a refusal is the server's, who tells.
-                    Ok(config) => {
-                        if server.reload(&config).is_ok() {
-                            level.set(&config.log.level)?;
-                        }
+                    Ok(config) if server.reload(&config).is_ok() => {
+                        level.set(&config.log.level)?;
+                        true
                     }
-                    Err(error) => server.reload_refused(&format!("{error:#}")),
-                }
+                    Ok(_) => false,
+                    Err(error) => {
+                        server.reload_refused(&format!("{error:#}"));
+                        false
+                    }
+                };
+                service::reloaded(taken);
             }
         }
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use telemetry::access::AccessLog;
 use telemetry::metrics::Registry;
+use telemetry::service::{self, Socket};
 use telemetry::{Drain, Process, TaskHandle, Tasks};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -87,7 +87,7 @@ impl Server {
         let pool = Pool::new(config.upstream.clone(), None, &around.tasks, &metrics.upstream)
             .map_err(ServerError::Config)?;
         let pool: Shared = Arc::new(ArcSwap::from_pointee(pool));
-        let listener = TcpListener::bind(config.server.listen).await.map_err(bind)?;
+        let listener = service::listen(Socket::Public, config.server.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let hosts = hosts(&config, address)?;
         let denylist = Denylist::start(&config.denylist, &around.tasks, metrics.denylist.clone());

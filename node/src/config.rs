@@ -91,6 +91,7 @@ impl Config {
     /// What to mend, with its key.
     pub fn check(&self) -> anyhow::Result<()> {
         self.swarm.validate()?;
+        self.admin.check()?;
         self.log.check()?;
         self.trace.check()?;
         self.access.check()?;

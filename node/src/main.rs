@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use node::config::Config;
 use node::server::Node;
-use telemetry::Process;
+use telemetry::manual::{self, Beyond, Form};
+use telemetry::{Process, service};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
@@ -39,7 +40,39 @@ struct Arguments {
     /// leave this process behind.
     #[arg(long)]
     stop_with_stdin: bool,
+    /// Writes the page of the manual, or completions for a shell, and ends: for packages.
+    #[arg(long, hide = true, value_name = "FORM")]
+    generate: Option<Form>,
 }
+
+/// What the page of the manual says beside what `--help` does.
+const BEYOND: Beyond = Beyond {
+    files: &[
+        ("/etc/bifrost/node.yaml", "The configuration that the service of the package reads."),
+        (
+            "/etc/bifrost/admin-token",
+            "The token of the admin listeners, handed to services as a credential.",
+        ),
+        (
+            "/var/lib/bifrost-node",
+            "The identity, the IPNS records and the blocks of the package's node.",
+        ),
+    ],
+    variables: &[
+        (
+            "BIFROST_<SECTION>__<KEY>",
+            "Overrides one key of the configuration, as BIFROST_LOG__LEVEL=debug.",
+        ),
+        (
+            "NOTIFY_SOCKET, WATCHDOG_USEC",
+            "Where a service manager is told of readiness and life; see sd_notify(3).",
+        ),
+        (
+            "LISTEN_FDS, LISTEN_FDNAMES",
+            "Sockets that take the place of binding, named public and admin; see sd_listen_fds(3).",
+        ),
+    ],
+};
 
 impl Arguments {
     fn load(&self) -> anyhow::Result<Config> {
@@ -56,6 +89,10 @@ fn main() -> ExitCode {
         let said = writeln!(std::io::stdout(), "{:#}", node::describe::describe(subject));
         return said.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS);
     }
+    if let Some(form) = arguments.generate {
+        let written = manual::write(form, Arguments::command(), &BEYOND, &mut std::io::stdout());
+        return written.map_or_else(|error| fail(1, &error), |()| ExitCode::SUCCESS);
+    }
     let config = match arguments.load() {
         Ok(config) => config,
         Err(error) => return fail(2, &format!("{error:#}")),
@@ -67,6 +104,10 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(1, &error),
         };
+    }
+    // Before there is a second thread.
+    if let Err(error) = service::take_sockets() {
+        return fail(1, &error);
     }
     // Two providers of cryptography are linked; the first one installed is the one that is used.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
@@ -93,9 +134,11 @@ async fn run(arguments: &Arguments, config: Config) -> ExitCode {
         Err(error) => return fail(1, &error),
     };
     while signals.told().await == Told::Reload {
+        service::reloading();
         node.reopen_log();
         let level = arguments.load().map(|config| config.log.level);
         let taken = level.and_then(|level| Ok(telemetry.level().set(&level)?));
+        service::reloaded(taken.is_ok());
         if let Err(error) = taken {
             tracing::error!(%error, "configuration was not taken over");
         }

@@ -11,8 +11,8 @@ use libp2p::Multiaddr;
 use telemetry::access::{AccessError, AccessLog};
 use telemetry::admin::{Admin as Listener, AdminError, Shown};
 use telemetry::metrics::Registry;
+use telemetry::service::{self, Socket};
 use telemetry::{Drain, Process, Tasks, Telemetry};
-use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::accept::{self, Accept};
@@ -106,7 +106,7 @@ impl Node {
         let store = Blockstore::open(config.blockstore.clone(), &registry)?;
         let records = Records::open(&config.dir, &config.records, &registry)?;
         let address = config.http.listen;
-        let listener = TcpListener::bind(address)
+        let listener = service::listen(Socket::Public, address)
             .await
             .map_err(|source| StartError::Listen { address, source })?;
         let http = listener.local_addr().unwrap_or(address);

@@ -19,6 +19,8 @@ use telemetry::config::Secret;
 use telemetry::{TaskHandle, Tasks};
 use tokio::net::TcpStream;
 
+use crate::output;
+
 /// Longest answer that is read whole, and longest line of a streamed one.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// The variable with the token of admin listeners: that by which the processes get it.
@@ -131,11 +133,23 @@ pub(crate) struct Client {
     token: Secret,
 }
 
+/// The token that an argument has, else that of [`TOKEN`], else that of the file which it names with
+/// `_FILE` behind: credentials of services are files.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(crate) fn token(text: &str) -> Result<Secret, String> {
+    if text.is_empty() { Secret::of_variable(TOKEN) } else { Ok(Secret::new(text)) }
+}
+
 impl Client {
     /// A client whose connections are tasks of `tasks` and which waits for at most `silence`. It brings the
     /// token of [`TOKEN`], as the processes that it asks have got theirs.
     pub(crate) fn new(tasks: Tasks, silence: Duration) -> Self {
-        let token = Secret::new(std::env::var(TOKEN).unwrap_or_default());
+        let token = token("").unwrap_or_else(|problem| {
+            output::note(&format!("bifrost: {problem}; asking without a token"));
+            Secret::default()
+        });
         Self::with_token(tasks, silence, token)
     }
 

@@ -127,6 +127,9 @@ struct AuditArgs {
 /// Why a list could not be worked with.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InventoryError {
+    /// The token of the admin listeners cannot be had.
+    #[error("{0}")]
+    Token(String),
     /// A file cannot be read.
     #[error("could not read {}: {source}; name the list with --inventory FILE", .path.display())]
     Read {

@@ -16,6 +16,7 @@ mod logs;
 mod migrate;
 mod mirror;
 mod output;
+mod package;
 #[cfg(test)]
 mod played;
 mod probe;
@@ -37,6 +38,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use telemetry::manual::{self, Beyond, Form};
 use telemetry::{Tasks, build_info};
 
 use crate::output::{Exit, Style};
@@ -44,9 +46,30 @@ use crate::output::{Exit, Style};
 /// Longest wait for connections and threads when a command has ended.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
+const EXAMPLES: &str = "Examples:
+  bifrost up                               # a fleet on this machine
+  bifrost add my-folder/                   # content into it
+  bifrost probe run                        # does it answer, and with the right bytes?
+  bifrost mirror verdict                   # may the release that staging runs be promoted?";
+
+/// What pages of the manual say beside what `--help` does.
+const BEYOND: Beyond = Beyond {
+    files: &[
+        (".bifrost", "The fleet that `bifrost up` started here: configurations, blocks, logs."),
+        (
+            "/etc/bifrost/inventory.yaml",
+            "The list of processes that the services of the package ask.",
+        ),
+    ],
+    variables: &[
+        ("BIFROST_ADMIN__TOKEN", "The token of the admin listeners that are asked."),
+        ("BIFROST_ADMIN__TOKEN_FILE", "A file whose one line is that token."),
+    ],
+};
+
 /// Bifrost: serves content-addressed (IPFS) data to the web, every byte verified.
 #[derive(Debug, Parser)]
-#[command(name = "bifrost", version = VERSION.as_str(), after_help = output::EXIT_CODES)]
+#[command(name = "bifrost", version = VERSION.as_str(), after_help = format!("{EXAMPLES}\n\n{}", output::EXIT_CODES))]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -84,6 +107,10 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Print, write and check the reference: keys, metrics, log fields, headers, outcomes and commands.
     Reference(reference::ReferenceArgs),
+    /// Make what is shipped from built programs: archive, Debian package, image, list of components.
+    Package(package::PackageArgs),
+    /// Print completions for a shell.
+    Completions(package::CompletionsArgs),
     /// Write the project's site to a folder.
     #[command(hide = true)]
     Site(site::SiteArgs),
@@ -120,6 +147,18 @@ fn takes(words: &[&str]) -> Result<(), String> {
 /// All commands, as they describe themselves.
 fn described() -> clap::Command {
     Arguments::command()
+}
+
+/// The pages of the manual, by the names of their files.
+fn pages() -> Vec<(String, Vec<u8>)> {
+    manual::pages(Arguments::command(), &BEYOND).expect("memory takes them")
+}
+
+/// This program in another form.
+fn drawn(form: Form) -> Vec<u8> {
+    let mut text = Vec::new();
+    manual::write(form, Arguments::command(), &BEYOND, &mut text).expect("memory takes it");
+    text
 }
 
 async fn run(command: Command) -> ExitCode {
@@ -164,6 +203,8 @@ async fn run(command: Command) -> ExitCode {
         Command::Chart(args) => chart::run(&args).into(),
         Command::Migrate(args) => migrate::run(&args).into(),
         Command::Reference(args) => reference::run(&args, &tasks).await.into(),
+        Command::Package(args) => package::run(&args),
+        Command::Completions(args) => package::completions(&args),
         Command::Site(args) => match site::run(&args) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(&error.to_string(), Exit::Machine),

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use telemetry::Tasks;
 use telemetry::config::Secret;
 
+use crate::client;
 use crate::findings::{EXIT_CODES, Verdict};
 use crate::output::{self, Format};
 
@@ -109,7 +110,7 @@ struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9380")]
     listen: SocketAddr,
     /// The token that whoever reads results has to bring.
-    #[arg(long, env = "BIFROST_ADMIN__TOKEN", hide_env_values = true, default_value = "", hide_default_value = true, value_parser = secret)]
+    #[arg(long, env = "BIFROST_ADMIN__TOKEN", hide_env_values = true, default_value = "", hide_default_value = true, value_parser = client::token)]
     token: Secret,
     /// How often checks are made; each time a tenth earlier or later.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
@@ -124,10 +125,6 @@ struct ListArgs {
     /// How the list is printed.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
 }
 
 /// Runs the command.

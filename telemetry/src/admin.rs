@@ -23,6 +23,7 @@ pub use config::Config;
 
 use crate::log::LogLevel;
 use crate::metrics::Registry;
+use crate::service::{self, Socket};
 use crate::{Drain, Process, Tasks, profile};
 use endpoints::Endpoints;
 
@@ -83,9 +84,12 @@ pub enum AdminError {
     /// It would be open to others without a token.
     #[error(
         "the admin listener would be open to others on {0}: set admin.token (variable \
-         BIFROST_ADMIN__TOKEN), or listen on 127.0.0.1"
+         BIFROST_ADMIN__TOKEN) or admin.token_file, or listen on 127.0.0.1"
     )]
     Open(SocketAddr),
+    /// The token cannot be had.
+    #[error("{0}")]
+    Token(String),
     /// The address cannot be listened on.
     #[error("could not listen on {address} for admin calls: {source}; change admin.listen")]
     Bind {
@@ -104,10 +108,11 @@ pub enum AdminError {
 pub struct Admin;
 
 impl Admin {
-    /// Listens, and answers until the tasks are shut down; the address is the one that was bound.
+    /// Listens, and answers until the tasks are shut down; the address is the one that was bound, or the
+    /// one of the socket that a service manager handed over. Such a manager is told how the process is.
     ///
     /// # Errors
-    /// `Open` on an address that is not loopback without a token, `Bind` when the address is taken
+    /// `Open` on an address that is not loopback without a token, `Token` when its file is of no use, `Bind` when the address is taken
     /// or not ours, `Heap` when heap profiles are asked for and the allocator has none.
     ///
     /// # Panics
@@ -117,22 +122,27 @@ impl Admin {
         shown: Shown,
         routes: Arc<dyn Routes>,
     ) -> Result<SocketAddr, AdminError> {
-        let loopback = config.listen.ip().to_canonical().is_loopback();
-        if !loopback && config.token.is_empty() {
-            return Err(AdminError::Open(config.listen));
-        }
         if config.heap_profile {
             profile::activate_heap().await.map_err(AdminError::Heap)?;
         }
+        let token = config.secret()?;
+        let open = |address: SocketAddr| match address.ip().to_canonical().is_loopback() {
+            false if token.is_empty() => Err(AdminError::Open(address)),
+            _ => Ok(()),
+        };
+        open(config.listen)?;
         let bind = |source| AdminError::Bind { address: config.listen, source };
-        let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(bind)?;
+        let listener = service::listen(Socket::Admin, config.listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
+        // A socket that was handed over may be elsewhere.
+        open(address)?;
         let tasks = shown.tasks.clone();
+        service::follow(&tasks, &shown.drain);
         let full = shown.registry.counter(
             "bifrost_telemetry_admin_full_total",
             "Times that all admin connections were taken and a further one had to wait.",
         );
-        let endpoints = Arc::new(Endpoints::new(config.token.clone(), shown, routes));
+        let endpoints = Arc::new(Endpoints::new(token, shown, routes));
         let accept = listen::Accept::new(config, endpoints, tasks.clone(), full);
         tasks.background("admin listener", accept.run(listener));
         Ok(address)

@@ -87,6 +87,11 @@ impl Drain {
             .expect("the sender lives as long as this drain");
     }
 
+    /// The state as it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Readiness> {
+        self.shared.readiness.subscribe()
+    }
+
     /// A token for a piece of work; `idle` waits until each is dropped.
     #[must_use]
     pub fn in_flight(&self) -> InFlight {

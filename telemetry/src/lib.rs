@@ -12,11 +12,13 @@ pub mod describe;
 pub mod drain;
 pub mod install;
 pub mod log;
+pub mod manual;
 pub mod metrics;
 pub mod pairs;
 pub mod parent;
 mod process;
 pub mod profile;
+pub mod service;
 pub mod tasks;
 pub mod trace;
 

@@ -59,6 +59,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// Asks it to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Stops it at once and waits until it is gone.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);

@@ -7,5 +7,6 @@ mod edges;
 mod floors;
 mod headers;
 mod knobs;
+mod policy;
 mod shape;
 mod tree;

@@ -15,6 +15,7 @@ use telemetry::Tasks;
 
 use super::schema::{Inventory, Kind, Process, Status};
 use super::{AuditArgs, InventoryError, certificate, names};
+use crate::client;
 use crate::findings::Verdict;
 use crate::output::{self, Format, Style, Table};
 use crate::prometheus::{Prometheus, Series};
@@ -53,7 +54,7 @@ pub(super) async fn run(
             web: Web::new(tasks, args.timeout, ANSWER_BYTES_MAX)?,
             tasks: tasks.clone(),
             within: args.timeout,
-            token: std::env::var("BIFROST_ADMIN__TOKEN").unwrap_or_default(),
+            token: client::token("").map_err(InventoryError::Token)?.expose().to_owned(),
         }),
         false => None,
     };

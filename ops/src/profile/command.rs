@@ -17,7 +17,7 @@ use super::publish::Publish;
 use super::store::Store;
 use super::take::Taking;
 use super::targets::{Whose, nodes};
-use crate::client::Endpoint;
+use crate::client::{self, Endpoint};
 use crate::findings::Verdict;
 use crate::output::{self, Format, Style, Table};
 
@@ -55,12 +55,8 @@ pub(crate) struct Collecting {
     #[arg(long)]
     no_publish: bool,
     /// The token of the admin listeners.
-    #[arg(long, env = "BIFROST_ADMIN__TOKEN", hide_env_values = true, default_value = "", hide_default_value = true, value_parser = secret)]
+    #[arg(long, env = "BIFROST_ADMIN__TOKEN", hide_env_values = true, default_value = "", hide_default_value = true, value_parser = client::token)]
     pub(crate) token: Secret,
-}
-
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
 }
 
 impl Collecting {

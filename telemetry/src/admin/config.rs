@@ -1,11 +1,13 @@
 //! Where the admin listener listens, and its bounds.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::AdminError;
 use crate::config::Secret;
 
 /// The admin listener.
@@ -17,6 +19,8 @@ pub struct Config {
     /// Token that each call but `/livez` and `/readyz` brings as `Authorization: Bearer …`. Default
     /// none, which only a loopback address allows.
     pub token: Secret,
+    /// A file whose one line is the token, such as a credential of systemd; read at the start. Default none.
+    pub token_file: Option<PathBuf>,
     /// Connections served at a time; further ones wait to be accepted. Default 64. Zero counts as
     /// one.
     pub connections_max: usize,
@@ -35,9 +39,35 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)),
             token: Secret::default(),
+            token_file: None,
             connections_max: 64,
             header_timeout: Duration::from_secs(30),
             heap_profile: false,
+        }
+    }
+}
+
+impl Config {
+    /// Says whether the token can be had.
+    ///
+    /// # Errors
+    /// [`AdminError::Token`]: it is given twice, or its file cannot be read or has not one line.
+    pub fn check(&self) -> Result<(), AdminError> {
+        self.secret().map(drop)
+    }
+
+    /// The token, wherever it is; an empty one where there is none.
+    pub(super) fn secret(&self) -> Result<Secret, AdminError> {
+        match &self.token_file {
+            None => Ok(self.token.clone()),
+            Some(_) if !self.token.is_empty() => {
+                let problem =
+                    "admin.token and admin.token_file are both set: leave one of them out";
+                Err(AdminError::Token(problem.to_owned()))
+            }
+            Some(path) => Secret::of_file(path).map_err(|problem| {
+                AdminError::Token(format!("admin.token_file, {}: {problem}", path.display()))
+            }),
         }
     }
 }

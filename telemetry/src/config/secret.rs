@@ -1,6 +1,7 @@
 //! A text that is never printed.
 
 use std::fmt;
+use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -16,6 +17,36 @@ impl Secret {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The secret that is the one line of a file; space around it is none of it.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn of_file(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        match text.trim() {
+            "" => Err("is empty: its one line is the secret".to_owned()),
+            text if text.contains('\n') => {
+                Err("has several lines: its one line is the secret".to_owned())
+            }
+            text => Ok(Self::new(text)),
+        }
+    }
+
+    /// The secret that a variable has, else that of the file which the variable with `_FILE` behind its
+    /// name names; an empty one where neither is set.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn of_variable(name: &str) -> Result<Self, String> {
+        let file = format!("{name}_FILE");
+        match (std::env::var(name), std::env::var_os(&file)) {
+            (Ok(text), _) if !text.is_empty() => Ok(Self::new(text)),
+            (_, Some(path)) => Self::of_file(Path::new(&path))
+                .map_err(|problem| format!("{file}, {}: {problem}", Path::new(&path).display())),
+            (_, None) => Ok(Self::default()),
+        }
     }
 
     /// The text itself; not to be logged.
