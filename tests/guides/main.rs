@@ -47,6 +47,8 @@ macro_rules! guides {
 
 guides! {
     start_leads_where_it_says: "start",
+    website_is_what_its_record_says: "website",
+    origins_are_served_through_nginx: "domain",
 }
 
 #[test]
