@@ -11,6 +11,7 @@ mod helia_bitswap;
 mod ipns;
 mod kill_node;
 mod mirror;
+mod notes;
 mod observe;
 mod pages;
 mod profiles;

@@ -49,6 +49,11 @@ guides! {
     start_leads_where_it_says: "start",
     website_is_what_its_record_says: "website",
     origins_are_served_through_nginx: "domain",
+    node_joins_and_leaves: "nodes",
+    release_is_tried_and_promoted: "release",
+    any_gateway_can_be_checked: "local-or-public",
+    every_symptom_has_a_cause: "troubleshooting",
+    size_is_the_sum_that_is_shown: "sizing",
 }
 
 #[test]
@@ -154,7 +159,7 @@ mod wrong {
         let text = "```sh\nname=a\nmkdir b && cd b\n```\n```yaml file=c/d.yaml\nx: $name\n```\n\
              ```sh\ncat c/d.yaml; echo $name; pwd\n```\n```text\nx: $name\na\n/…/home/b\n```\n\
              ```sh fails=3\necho no >&2; exit 3\n```\n```text\nno\n```\n\
-             ```sh background until=\"up\"\necho up; trap 'exit 0' INT; while :; do sleep 0.1; done\n```\n\
+             ```sh background until=\"Serving\"\npython3 -u -m http.server 8080\n```\n\
              ```dns\n$name.test. 5 IN A 192.0.2.10\n```\n\
              ```sh within=10\ngetent hosts a.test\n```\n```text\n192.0.2.10 … a.test\n```\n\
              ```sh elsewhere=\"a cluster\"\nkubectl get pods\n```\n\

@@ -1,18 +1,18 @@
-//! A bash that does what a reader does, on a network of its own: the ports of the guides are free there, whatever
-//! runs beside, and nothing beyond the machine is reached.
+//! A bash that does what a reader does, with a network and processes of its own: the ports of the guides are free
+//! there, whatever runs beside, nothing beyond is reached, and no other process can be hit.
 //!
 //! What it is told is a numbered step: a file that it sources, whose output, errors and code are files too. A
-//! step that fails ends the shell. Dropping it kills everything that runs on its network.
+//! step that fails ends the shell. Dropping it kills everything that it started.
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use harness::fleet;
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::process::getuid;
 
 /// How long a guide may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -20,6 +20,8 @@ const POLL: Duration = Duration::from_millis(20);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// An address that is nobody's (RFC 5737), which guides take for the one that the world sees.
 const PUBLIC: &str = "192.0.2.10";
+
+const SHELL: [&str; 4] = ["bash", "--noprofile", "--norc", "-s"];
 
 /// What a step left.
 pub(crate) struct Done {
@@ -59,7 +61,8 @@ impl Shell {
         };
         let mut child = Command::new("unshare")
             .args(user)
-            .args(["--net", "--mount", "bash", "--noprofile", "--norc", "-s"])
+            .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(SHELL)
             .env_clear()
             .env("PATH", format!("{programs}:{SYSTEM_PATH}"))
             .env("HOME", folder.path().join("home"))
@@ -130,18 +133,19 @@ impl Shell {
     pub(crate) fn background(&mut self, commands: &str, ready: &str) -> Result<usize, String> {
         let step = self.next(commands)?;
         let file = |end: &str| self.path(&format!("{step}.{end}")).display().to_string();
-        let [sh, out, pid] = ["sh", "out", "pid"].map(file);
+        let [sh, out, pid, code] = ["sh", "out", "pid", "code"].map(file);
         // With job control it is a process group of its own, which is what Ctrl-C is sent to.
         self.say(&format!(
-            "set -m; (. '{sh}') </dev/null >'{out}' 2>&1 & echo $! >'{pid}'; set +m\n"
+            "set -m; (trap 'echo $? >\"{code}\"' EXIT; . '{sh}') </dev/null >'{out}' 2>&1 & \
+             echo $! >'{pid}'; set +m\n"
         ))?;
         self.background.push(step);
         while !self.said(step).contains(ready) {
             self.poll()?;
-            let pid = fs::read_to_string(self.path(&format!("{step}.pid"))).unwrap_or_default();
-            let gone = !pid.is_empty() && !Path::new("/proc").join(pid.trim()).exists();
+            let gone = !self.read(step, "code").is_empty();
             if gone && !self.said(step).contains(ready) {
-                return Err(format!("it has ended, and never said {ready:?}"));
+                let said = self.said(step);
+                return Err(format!("it has ended, and never said {ready:?}: {said}"));
             }
         }
         Ok(step)
@@ -187,9 +191,13 @@ impl Shell {
 
     /// What runs on the network of this shell, but it and the server of names.
     pub(crate) fn left(&self) -> Vec<String> {
-        let own = self.child.id();
-        let others = self.processes().into_iter().filter(|(id, _)| *id != own);
-        others.map(|(_, command)| command).filter(|command| !command.contains("dnsmasq")).collect()
+        let own = SHELL.join(" ");
+        let (unshare, names) = ("unshare ", "dnsmasq --conf-file=");
+        let others = self.processes().into_iter().map(|(_, command)| command);
+        let theirs = |command: &String| {
+            command.trim() != own && !command.starts_with(unshare) && !command.starts_with(names)
+        };
+        others.filter(theirs).collect()
     }
 
     fn processes(&self) -> Vec<(u32, String)> {
@@ -235,23 +243,8 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // Whoever is killed may have started another one meanwhile.
-        for _ in 0..50 {
-            let all = match self.network.as_os_str().is_empty() {
-                true => vec![(self.child.id(), String::new())],
-                false => self.processes(),
-            };
-            if all.is_empty() {
-                break;
-            }
-            for (id, _) in all {
-                let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-                // One that has left needs no signal.
-                pid.map(|pid| kill_process(pid, Signal::KILL).ok());
-            }
-            self.child.try_wait().ok();
-            sleep(POLL);
-        }
+        // The shell is the first of its processes: none outlives it.
+        self.child.kill().ok();
         self.child.wait().ok();
     }
 }
