@@ -6,6 +6,7 @@
 
 mod elsewhere;
 mod looks;
+mod named;
 mod names;
 mod page;
 mod shell;
@@ -110,17 +111,10 @@ fn guides_begin_with_what_comes_of_them_and_end_with_check_and_undo() {
 
 #[test]
 fn what_guides_name_is_there() {
-    let mut faults = Vec::new();
-    for page in GUIDES.iter().map(|name| page(name)) {
-        let links = page.prose.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
-            let path = link.split('#').next().unwrap_or(link);
-            if !root().join("ops/guides").join(path).exists() {
-                faults.push(format!("{}.md: {link} is not there", page.name));
-            }
-        }
-        faults.extend(elsewhere::faults_of_prose(&page.prose));
-    }
+    let known = named::Known::new(&root());
+    let folder = root().join("ops/guides");
+    let faults: Vec<String> =
+        GUIDES.iter().flat_map(|name| known.faults(&page(name), &folder)).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -62,6 +62,8 @@ impl Shell {
         let mut child = Command::new("unshare")
             .args(user)
             .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            // Whoever runs tests in the background may have made them deaf to Ctrl-C.
+            .args(["env", "--default-signal=INT"])
             .args(SHELL)
             .env_clear()
             .env("PATH", format!("{programs}:{SYSTEM_PATH}"))
@@ -192,23 +194,28 @@ impl Shell {
     /// What runs on the network of this shell, but it and the server of names.
     pub(crate) fn left(&self) -> Vec<String> {
         let own = SHELL.join(" ");
-        let (unshare, names) = ("unshare ", "dnsmasq --conf-file=");
-        let others = self.processes().into_iter().map(|(_, command)| command);
-        let theirs = |command: &String| {
-            command.trim() != own && !command.starts_with(unshare) && !command.starts_with(names)
-        };
-        others.filter(theirs).collect()
+        let mut all = self.processes();
+        all.retain(|command| {
+            !command.starts_with("unshare ") && !command.starts_with("dnsmasq --conf-file=")
+        });
+        // A second one has just been started, and is not yet what it will be.
+        if let Some(shell) = all.iter().position(|command| command.trim() == own) {
+            all.swap_remove(shell);
+        }
+        all
     }
 
-    fn processes(&self) -> Vec<(u32, String)> {
+    fn processes(&self) -> Vec<String> {
         let entries = fs::read_dir("/proc").expect("processes can be listed");
-        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
         let here = |id: &u32| {
             fs::read_link(format!("/proc/{id}/ns/net")).is_ok_and(|network| network == self.network)
         };
         let command = |id: u32| fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        let named = |id| (id, String::from_utf8_lossy(&command(id)).replace('\0', " "));
-        ids.filter(here).map(named).collect()
+        ids.filter(here)
+            .map(|id| String::from_utf8_lossy(&command(id)).replace('\0', " "))
+            .filter(|command| !command.is_empty())
+            .collect()
     }
 
     fn next(&mut self, commands: &str) -> Result<usize, String> {
