@@ -130,9 +130,8 @@ fn make_run_ends_in_what_the_test_starts_in_its_place() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let last = text.lines().last().expect("it says what it would do");
     let start = page("start");
-    let instead = start.blocks.iter().find_map(|block| match &block.kind {
-        Kind::Instead(_, instead) => Some(instead.as_str()),
-        _ => None,
+    let instead = start.blocks.iter().find_map(|block| {
+        if let Kind::Instead(_, instead) = &block.kind { Some(instead.as_str()) } else { None }
     });
     let words = instead.and_then(|command| command.strip_prefix("bifrost ")).expect("it is ours");
     assert!(last.ends_with(&format!("/release/bifrost\" {words}")), "{last}");

@@ -15,7 +15,7 @@ pub(crate) fn follow(page: &Page) -> Result<(), String> {
     let mut zone = Zone::default();
     for (index, block) in page.blocks.iter().enumerate() {
         let output = page.output_of(index);
-        step(block, &block.kind, &block.text, output, &mut shell, &mut zone)
+        step(&block.kind, &block.text, output, &mut shell, &mut zone)
             .map_err(|error| format!("ops/guides/{}.md:{}: {error}", page.name, block.line))?;
     }
     match &shell.left()[..] {
@@ -25,7 +25,6 @@ pub(crate) fn follow(page: &Page) -> Result<(), String> {
 }
 
 fn step(
-    block: &Block,
     kind: &Kind,
     text: &str,
     output: Option<&Block>,
@@ -56,7 +55,7 @@ fn step(
             [] => Ok(()),
             faults => Err(faults.join("\n")),
         },
-        Kind::Instead(kind, instead) => step(block, kind, instead, output, shell, zone),
+        Kind::Instead(kind, instead) => step(kind, instead, output, shell, zone),
         Kind::Output => Ok(()),
         Kind::File(name) => {
             let commands = format!(
