@@ -19,6 +19,9 @@ LOCKED := --locked
 UP_FLAGS ?= --staging
 DRILL ?= --all
 SUITE ?=
+BEFORE ?= before.json
+AFTER ?= target/bench.json
+VERSION ?= Unreleased
 PEERS ?=
 export PEERS
 
@@ -27,7 +30,7 @@ export PEERS
 
 PACKAGES ?= target/release-archive
 
-.PHONY: help run test conformance bench soak faults drill release archive deb image programs fmt lint ours deps tidy check-fmt doc unit
+.PHONY: help run test conformance bench soak faults notes drill release archive deb image programs fmt lint ours deps tidy check-fmt doc unit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +69,10 @@ soak: ours ## Take ten thousand sets of profiles of processes that serve
 faults: ours ## Kill, stall and corrupt nodes under load and count what a client sees
 	$(CARGO) build $(LOCKED) --release --bins
 	"$(CARGO_TARGET_DIR)/release/fleet-bench" faults --out target $(foreach p,$(PEERS),--peer '$(p)')
+
+notes: ours ## Print the notes of release VERSION, with figures of the bench.json BEFORE and AFTER it
+	@$(CARGO) build $(LOCKED) --workspace --bin fleet-bench
+	@"$(CARGO_TARGET_DIR)/debug/fleet-bench" notes --before "$(BEFORE)" --after "$(AFTER)" --version "$(VERSION)"
 
 # The fleet is in haste and its Prometheus remembers what was broken, so each round has a new one.
 drill: ours ## Break a fleet in every way that a runbook is for, and see that its page names the cause

@@ -13,6 +13,7 @@ mod hosts;
 mod ipns;
 mod kill_node;
 mod mirror;
+mod notes;
 mod observe;
 mod packages;
 mod pages;

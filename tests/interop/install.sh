@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the tests need and the machine lacks: a C compiler, npm, Chromium, Python, Prometheus,
-# Alertmanager and systemd's checks from Debian; the pinned npm packages (Helia, Playwright, Node itself), with Go Sloth and Helm,
+# Alertmanager, systemd's checks and, for the guides, nginx and dnsmasq from Debian; the pinned npm packages (Helia,
+# Playwright, Node itself), with Go Sloth and Helm,
 # and with Python the schemas of Kubernetes into the cache folder, never into the checkout.
 #
 # Where it cannot install, it lists everything that is missing and fails: a test that is skipped
@@ -21,6 +22,9 @@ command -v npm >/dev/null || packages+=(npm)
 command -v promtool >/dev/null || packages+=(prometheus)
 command -v amtool >/dev/null || packages+=(prometheus-alertmanager)
 command -v systemd-analyze >/dev/null || packages+=(systemd)
+[ -x /usr/sbin/nginx ] || packages+=(nginx-light)
+[ -x /usr/sbin/dnsmasq ] || packages+=(dnsmasq-base)
+command -v ip >/dev/null || packages+=(iproute2)
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 if [ "${#packages[@]}" -gt 0 ]; then
   if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

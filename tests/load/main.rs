@@ -11,6 +11,7 @@ mod folders;
 mod found;
 mod memory;
 mod mirror;
+mod notes;
 mod peers;
 mod profiles;
 mod regression;
@@ -36,6 +37,8 @@ enum Suite {
     Faults,
     /// Whether processes under load stand being profiled again and again.
     Soak,
+    /// Nothing: notes of a release are made of what was measured of two.
+    Notes,
 }
 
 /// Measures a release fleet on this machine.
@@ -57,6 +60,8 @@ struct Arguments {
     /// Sets of four profiles that the soak takes.
     #[arg(long, default_value_t = 10_000)]
     sets: u64,
+    #[command(flatten)]
+    notes: notes::NotesArgs,
 }
 
 fn main() -> Result<ExitCode> {
@@ -74,6 +79,10 @@ fn main() -> Result<ExitCode> {
         Suite::Soak => {
             soak::measure(&mut table, arguments.sets)?;
             "soak"
+        }
+        Suite::Notes => {
+            table::say(notes::notes(&arguments.notes)?.trim_end());
+            return Ok(ExitCode::SUCCESS);
         }
     };
     table.write(&arguments.out, name)?;

@@ -3,6 +3,7 @@
 //! The checks read text, not syntax: each is simple enough to be right about what it flags, and what
 //! it cannot see is left to review.
 
+mod changelog;
 mod edges;
 mod floors;
 mod headers;

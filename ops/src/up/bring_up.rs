@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use telemetry::Tasks;
 use tokio::sync::mpsc;
 
 use crate::add::AddError;
-use crate::client::{Client, Endpoint};
+use crate::client::{Client, ClientError, Endpoint};
 use crate::fleet::{Fleet, Process, Site, Staging};
 use crate::output::Style;
 use crate::site;
@@ -376,6 +376,17 @@ impl<'a> BringUp<'a> {
             let asked = Endpoint::parse(&gateway.url)?;
             let answer = self.client.head(&asked, Method::HEAD, &format!("/ipfs/{root}/")).await;
             if let Err(error) = answer {
+                // An edited table need not name this address: that it is refused shows that it works.
+                if matches!(
+                    error,
+                    ClientError::Status { status: StatusCode::MISDIRECTED_REQUEST, .. }
+                ) {
+                    let name = &gateway.name;
+                    let text =
+                        format!("{name} answers the hosts of its table alone, not {}", gateway.url);
+                    self.steps.note(&Style::stderr().warning(&text));
+                    continue;
+                }
                 let nodes: Vec<&str> = nodes.iter().map(|node| node.url.as_str()).collect();
                 return Err(UpError::NotShown {
                     name: gateway.name.clone(),
