@@ -55,6 +55,7 @@ guides! {
     any_gateway_can_be_checked: "local-or-public",
     every_symptom_has_a_cause: "troubleshooting",
     size_is_the_sum_that_is_shown: "sizing",
+    settings_of_others_become_ours: "migrate",
 }
 
 #[test]
