@@ -23,3 +23,5 @@ pub mod server;
 mod stream;
 mod upstream;
 mod verify;
+
+pub use render::policy;
