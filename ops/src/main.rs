@@ -21,6 +21,7 @@ mod probe;
 mod profile;
 mod prometheus;
 mod promql;
+mod publish;
 mod rota;
 mod runbook;
 mod site;
@@ -78,9 +79,8 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Keep the Helm chart in step with rules and dashboards, test it, and make identities for its nodes.
     Chart(chart::ChartArgs),
-    /// Write the project's site to a folder.
-    #[command(hide = true)]
-    Site(site::SiteArgs),
+    /// Render guides, runbooks, policy, rota, status and metrics as one site, and put it into nodes.
+    Publish(publish::PublishArgs),
 }
 
 /// Which build this is.
@@ -151,9 +151,9 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => failed(&output::chain(&error), error.exit()),
         },
         Command::Chart(args) => chart::run(&args).into(),
-        Command::Site(args) => match site::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error.to_string(), Exit::Machine),
+        Command::Publish(args) => match publish::run(&args, &tasks).await {
+            Ok(verdict) => verdict.into(),
+            Err(error) => failed(&output::chain(&error), error.exit()),
         },
     };
     tasks.shutdown(Duration::ZERO).await;

@@ -101,7 +101,11 @@ mod tests {
             data: "/d/.bifrost".into(),
             gateways: vec![process("gateway-0", 8080)],
             nodes: vec![process("node-0", 8180), process("node-1", 8181)],
-            site: Site { url: "http://site.localhost:8080/".into(), root: "bafyroot".into() },
+            site: Site {
+                url: "http://site.localhost:8080/".into(),
+                root: "bafyroot".into(),
+                key: None,
+            },
             staging: None,
             observe: None,
         }

@@ -1,0 +1,1 @@
+//! A site from what is given, whole and looked at.
