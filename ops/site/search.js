@@ -17,8 +17,10 @@ for (let parts = WORDS.split(" "), last = "", at = 0; at + 1 < parts.length; at 
 }
 
 const split = (text) => text.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word.length > 1);
+// A name such as NodeDiskFull is found by each of its words too.
+const apart = (name) => `${name} ${name.replace(/(\p{Ll})(?=\p{Lu})/gu, "$1 ")}`;
 const titles = PAGES.map(([, title, summary, headings]) => ({
-  title: split(title), summary: split(summary), headings: headings.map(([, text]) => split(text)),
+  title: split(apart(title)), summary: split(summary), headings: headings.map(([, text]) => split(text)),
 }));
 
 // How well each page answers one term; titles count most, whole words more than beginnings.

@@ -36,7 +36,7 @@ use crate::output::{self, Format, Style};
 use crate::whole::NewFolder;
 use check::Files;
 use figures::Sources;
-use into::{Into, Published};
+use into::{Published, Target};
 
 /// By this file a folder is known to be ours.
 const MARK: &str = ".bifrost-site";
@@ -49,8 +49,11 @@ const DATA: &str = ".bifrost";
 const LOCAL_TTL: Duration = Duration::from_secs(10);
 /// How long it leads there: a fleet that is not published again goes on for longer than it will be up.
 const LOCAL_VALID: Duration = Duration::from_secs(3650 * 86_400);
-/// Longest silence of a node of this machine.
+/// Longest silence of a node, and longest wait for an answer of Prometheus, on this machine.
 const LOCAL_SILENCE: Duration = Duration::from_secs(40);
+const WITHIN: Duration = Duration::from_secs(10);
+/// Where the site of a fleet of this machine is, below its data folder.
+const PLACE: &str = "site";
 
 /// What `bifrost publish` is told.
 #[derive(Debug, Args)]
@@ -160,26 +163,50 @@ pub(crate) async fn run(args: &PublishArgs, tasks: &Tasks) -> Result<Verdict, Pu
     Ok(if findings.is_empty() { Verdict::Clean } else { Verdict::Findings })
 }
 
-/// Writes the site of a fleet that comes up beside its place: there are no figures yet.
+/// Writes the site of a fleet that comes up, beside its place below the data folder: there are no figures yet.
 ///
 /// # Errors
 /// As the variants of [`PublishError`] say.
 pub(crate) async fn local(
-    place: &Path,
+    data: &Path,
     gateway_config: &Path,
-    rota: Option<&Path>,
     tasks: &Tasks,
 ) -> Result<NewFolder, PublishError> {
+    let own = data.join("rota.yaml");
     let given = Given {
         policy: policy::Source::File(gateway_config.to_path_buf()),
-        figures: Sources { prometheus: None, within: Duration::ZERO, out: None, former: None },
-        rota,
+        figures: Sources { prometheus: None, within: WITHIN, out: None, former: None },
+        rota: own.exists().then_some(&*own),
         profiles: None,
         mirror: None,
         from: today(),
     };
     let files = site(&given, tasks, &mut Vec::new()).await?;
-    write(place, &files)
+    write(&data.join(PLACE), &files)
+}
+
+/// Publishes the site of a fleet of this machine anew, with what its Prometheus has measured since.
+///
+/// # Errors
+/// As the variants of [`PublishError`] say; the site before is still there.
+pub(crate) async fn renew(fleet: &Fleet, tasks: &Tasks) -> Result<(), PublishError> {
+    let own = fleet.data.join("rota.yaml");
+    let place = fleet.data.join(PLACE);
+    let gateway = fleet.gateways.first().map(|gateway| gateway.url.clone());
+    let observed = fleet.observe.as_ref().map(|observe| &observe.prometheus[..]);
+    let given = Given {
+        policy: gateway.map_or(policy::Source::Defaults, policy::Source::Gateway),
+        figures: Sources { prometheus: observed, within: WITHIN, out: Some(&place), former: None },
+        rota: own.exists().then_some(&*own),
+        profiles: None,
+        mirror: None,
+        from: today(),
+    };
+    let new = write(&place, &site(&given, tasks, &mut Vec::new()).await?)?;
+    if let Some(target) = of_fleet(fleet)? {
+        target.publish(new.path(), tasks).await?;
+    }
+    Ok(new.finish()?)
 }
 
 /// Leads the name of a fleet of this machine to a root.
@@ -208,22 +235,31 @@ fn fleet(args: &PublishArgs) -> Result<Option<Fleet>, PublishError> {
 fn into<'a>(
     args: &'a PublishArgs,
     fleet: Option<&'a Fleet>,
-) -> Result<Option<Into<'a>>, PublishError> {
-    let nodes = match fleet {
-        _ if !args.node.is_empty() => args.node.clone(),
-        Some(fleet) => crate::add::endpoints(fleet)?,
+) -> Result<Option<Target<'a>>, PublishError> {
+    let mut target = match fleet.filter(|_| args.node.is_empty()) {
+        Some(fleet) => of_fleet(fleet)?,
+        None if !args.node.is_empty() => Some(Target::of(args.node.clone())),
         None if args.key.is_some() => return Err(PublishError::NoNode),
-        None => return Ok(None),
+        None => None,
     };
-    let (named, mut times) = (args.key.as_deref(), [args.ttl, args.valid_for]);
-    // The fleet's own name leads to what is published into it, unless another is meant.
-    let own = fleet.and_then(|fleet| fleet.site.key.as_deref()).filter(|_| args.node.is_empty());
-    if named.is_none() && own.is_some() {
-        times = [LOCAL_TTL, LOCAL_VALID];
+    if let Some(target) = &mut target {
+        target.timeout = args.timeout;
+        if args.key.is_some() {
+            (target.key, target.times) = (args.key.as_deref(), [args.ttl, args.valid_for]);
+        }
     }
-    let also = fleet.and_then(|fleet| fleet.staging.as_ref()).filter(|_| args.node.is_empty());
-    let also = also.map(|staging| Endpoint::parse(&staging.node.admin)).transpose()?;
-    Ok(Some(Into { nodes, also, key: named.or(own), times, timeout: args.timeout }))
+    Ok(target)
+}
+
+/// The nodes of a fleet of this machine, and its own name.
+fn of_fleet(fleet: &Fleet) -> Result<Option<Target<'_>>, PublishError> {
+    let also = fleet.staging.as_ref().map(|staging| Endpoint::parse(&staging.node.admin));
+    Ok(Some(Target {
+        also: also.transpose()?,
+        key: fleet.site.key.as_deref(),
+        times: [LOCAL_TTL, LOCAL_VALID],
+        ..Target::of(crate::add::endpoints(fleet)?)
+    }))
 }
 
 /// What the site shows: what was said, else what the fleet has.

@@ -24,7 +24,7 @@ mod simulate;
 mod source;
 mod spec;
 
-pub(crate) use model::{Service, read as service};
+pub(crate) use model::{Service, Slo, read as service};
 
 use std::path::PathBuf;
 use std::process::ExitCode;

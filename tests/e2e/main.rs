@@ -14,6 +14,7 @@ mod mirror;
 mod observe;
 mod pages;
 mod profiles;
+mod publish;
 mod up;
 mod verified_fetch;
 mod website;

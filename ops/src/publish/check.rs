@@ -217,9 +217,16 @@ fn address(text: &str, measured: bool) -> Option<&str> {
     })
 }
 
+/// Resolvers that everybody knows, which texts name.
+const RESOLVERS: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(8, 8, 8, 8), Ipv4Addr::new(9, 9, 9, 9)];
+
 /// Whether nobody in particular has the address.
 fn is_example(address: Ipv4Addr) -> bool {
-    let known = address.is_loopback() || address.is_private() || address.is_documentation();
+    let known = RESOLVERS.contains(&address)
+        || address.is_loopback()
+        || address.is_private()
+        || address.is_documentation();
     known || address.is_unspecified() || address.is_link_local() || address.octets()[0] == 0
 }
 

@@ -13,7 +13,7 @@ use crate::ipns;
 
 /// Where a site goes.
 #[derive(Debug)]
-pub(super) struct Into<'a> {
+pub(super) struct Target<'a> {
     /// The nodes that are to have it.
     pub(super) nodes: Vec<Endpoint>,
     /// A node that learns the name alone, and fetches the site when it is asked.
@@ -37,7 +37,13 @@ pub(super) struct Published {
     pub(super) findings: Vec<Finding>,
 }
 
-impl Into<'_> {
+impl Target<'_> {
+    /// These nodes, without a name.
+    pub(super) fn of(nodes: Vec<Endpoint>) -> Self {
+        let times = [Duration::ZERO; 2];
+        Self { nodes, also: None, key: None, times, timeout: super::LOCAL_SILENCE }
+    }
+
     /// Puts a folder there. That a node lacks it is a finding as long as another has it: it can be read.
     ///
     /// # Errors

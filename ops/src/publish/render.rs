@@ -138,5 +138,5 @@ fn home(pages: &[Page], has_profiles: bool) -> Page {
     }
     let main = HOME.replace("{{cards}}", &cards);
     let summary = "Content from IPFS to any browser, every byte verified.";
-    Page::new(Section::Home, ("index.html", "Bifrost"), summary, main)
+    Page::new(Section::Home, ("index.html", "Content from IPFS, verified"), summary, main)
 }

@@ -14,7 +14,7 @@ use super::time;
 use crate::dash::Dictionary;
 use crate::prometheus::{Prometheus, PrometheusError, Series};
 use crate::site::escape;
-use crate::slo::{self, Service};
+use crate::slo::{self, Service, Slo};
 
 /// The objectives, in the order of the page.
 const OBJECTIVES: [(&str, &str); 6] = [
@@ -246,36 +246,35 @@ impl Status {
 
     fn section(&self, service: &Service, state: State) -> String {
         let name = &service.name;
-        let shown = if self.asked_at.is_some() { state.badge() } else { String::new() };
+        let shown = self.asked_at.map(|_| format!(" {}", state.badge())).unwrap_or_default();
         let processes = match self.processes.get(kind(name)) {
             Some([up, all]) => format!("<p>{up} of {all} processes answer.</p>\n"),
             None => String::new(),
         };
-        let rows: String = service
-            .slos
-            .iter()
-            .map(|slo| {
-                let measured = self.measured(service, &slo.name);
-                let impact = slo.own.as_ref().map_or("", |own| &own.impact);
-                let is_well = matches!(measured.state(), State::Up | State::Unknown);
-                let impact = if is_well { "" } else { impact };
-                let left = measured.left.map_or("no data".to_owned(), |left| format!("{:.1} %", left * 100.0));
-                let burn = measured.burn.map_or("–".to_owned(), |burn| format!("{burn:.1} ×"));
-                format!(
-                    "<tr><th scope=\"row\">{} {}</th><td>{} %</td><td>{}</td><td>{burn}</td><td>{left}</td></tr>\n",
-                    escape(&slo.description),
-                    escape(impact),
-                    slo.objective,
-                    measured.state().badge(),
-                )
-            })
-            .collect();
+        let rows: String = service.slos.iter().map(|slo| self.row(service, slo)).collect();
         format!(
-            "<section aria-labelledby=\"{name}\">\n<h2 id=\"{name}\">{} {shown}</h2>\n{processes}\
+            "<section aria-labelledby=\"{name}\">\n<h2 id=\"{name}\">{}{shown}</h2>\n{processes}\
              <div class=\"scroll\" tabindex=\"0\"><table class=\"status\">\n<thead><tr><th scope=\"col\">Objective</th>\
              <th scope=\"col\">Promised</th><th scope=\"col\">Now</th><th scope=\"col\">Burn in an hour</th>\
              <th scope=\"col\">Budget left of 30 days</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n</section>\n",
             escape(title(name))
+        )
+    }
+
+    fn row(&self, service: &Service, slo: &Slo) -> String {
+        let measured = self.measured(service, &slo.name);
+        let is_well = matches!(measured.state(), State::Up | State::Unknown);
+        let impact = slo.own.as_ref().filter(|_| !is_well).map(|own| format!(" {}", own.impact));
+        let said = format!("{}{}", slo.description, impact.unwrap_or_default());
+        let left = measured.left.map(|left| format!("{:.1} %", left * 100.0));
+        let burn = measured.burn.map(|burn| format!("{burn:.1} ×"));
+        format!(
+            "<tr><th scope=\"row\">{}</th><td>{} %</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+            escape(&said),
+            slo.objective,
+            measured.state().badge(),
+            burn.as_deref().unwrap_or("–"),
+            left.as_deref().unwrap_or("–"),
         )
     }
 }

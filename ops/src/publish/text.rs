@@ -107,23 +107,24 @@ fn linked<'a>(events: Vec<Event<'a>>, from: &str, places: &Places) -> Vec<Event<
     let mut kept = Vec::with_capacity(events.len());
     let mut is_open = Vec::new();
     for event in events {
-        match event {
-            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let target = target(from, &dest_url, places);
-                is_open.push(target.is_some());
-                kept.extend(target.map(|target| {
-                    let dest_url = CowStr::from(target);
-                    Event::Start(Tag::Link { link_type, dest_url, title, id })
-                }));
-            }
-            Event::End(TagEnd::Link) => {
-                kept.extend(is_open.pop().unwrap_or(false).then_some(event))
-            }
-            Event::Html(text) | Event::InlineHtml(text) if text.starts_with("<!--") => {}
-            other => kept.push(other),
+        if let Event::Start(Tag::Link { link_type, dest_url, title, id }) = event {
+            let target = target(from, &dest_url, places);
+            is_open.push(target.is_some());
+            kept.extend(target.map(|target| {
+                let dest_url = CowStr::from(target);
+                Event::Start(Tag::Link { link_type, dest_url, title, id })
+            }));
+        } else if event == Event::End(TagEnd::Link) {
+            kept.extend(is_open.pop().unwrap_or(false).then_some(event));
+        } else if !is_comment(&event) {
+            kept.push(event);
         }
     }
     kept
+}
+
+fn is_comment(event: &Event<'_>) -> bool {
+    matches!(event, Event::Html(text) | Event::InlineHtml(text) if text.starts_with("<!--"))
 }
 
 /// Where a link leads on the site.

@@ -20,6 +20,9 @@ pub(super) fn age(asked_at: Option<u64>, why_old: Option<&str>) -> String {
         Some(at) => format!(
             "Measured on <time datetime=\"{at}\">{at}</time>. This page does not renew itself.{why}"
         ),
+        None if why.is_empty() => {
+            "This copy holds no figures: it was made without asking a Prometheus.".to_owned()
+        }
         None => format!("This copy holds no figures.{why}"),
     };
     format!("<p class=\"note\">{said}</p>\n")

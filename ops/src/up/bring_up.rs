@@ -403,9 +403,7 @@ impl<'a> BringUp<'a> {
         if !self.is_given(&gateway_name(0)) {
             configs::write(&config, &self.gateway_body(0, nodes, name))?;
         }
-        let own = self.data.join("rota.yaml");
-        let rota = own.exists().then_some(&*own);
-        let new = publish::local(&self.data.join("site"), &config, rota, self.tasks).await?;
+        let new = publish::local(&self.data, &config, self.tasks).await?;
         let admins = nodes.iter().map(|node| Endpoint::parse(&node.admin));
         let admins = admins.collect::<Result<Vec<_>, _>>()?;
         let added = add::folder(new.path(), admins.clone(), IMPORT_SILENCE, self.tasks).await;
