@@ -68,7 +68,7 @@ fn section(number: &Number, shown: &[Shown], measured: &Measured) -> String {
     match measured.at {
         None => {}
         Some(_) if shown.is_empty() => {
-            let why = number.allow_empty.as_deref().unwrap_or("nobody knows why");
+            let why = number.allow_empty.as_deref().unwrap_or("nothing was measured yet");
             out.push_str(&format!("<p>No figures: {}.</p>\n", escape(why)));
         }
         Some(at) => {
