@@ -2,7 +2,8 @@
 // server and from disk.
 //
 // usage: site.mjs SERVER-URL FILE-URL
-// Prints one line: for each of "server" and "disk" {"found", "none", "without", "first_paint_ms", "console"}:
+// Prints one line: for each of "server" and "disk" {"found", "none", "opened", "without", "first_paint_ms",
+// "console"}:
 // what a search finds and what it does not, what is there without a script, and how soon a page is seen.
 import { launch } from './browser.mjs'
 
@@ -29,6 +30,7 @@ async function look (base) {
   const none = await search('nowhereatall')
   await search('disk full')
   await page.click('#found a')
+  await page.waitForURL('**/runbooks/*.html')
   const opened = await page.title()
   const paints = []
   for (let turn = 0; turn < 5; turn++) {
@@ -47,8 +49,10 @@ async function look (base) {
   await plain.goto(at('search.html'))
   const isHidden = !(await plain.isVisible('#search'))
   await plain.click('main a[href="a-z.html"]')
+  await plain.waitForURL('**/a-z.html')
   const letters = await plain.locator('.letters a').count()
   await plain.click('header a[href="status.html"]')
+  await plain.waitForURL('**/status.html')
   const without = { isHidden, letters, heading: await plain.textContent('h1') }
   await bare.close()
   paints.sort((one, other) => one - other)
