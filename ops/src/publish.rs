@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use serde_json::json;
 use telemetry::Tasks;
 
@@ -291,8 +291,8 @@ fn given<'a>(args: &'a PublishArgs, fleet: Option<&'a Fleet>) -> Given<'a> {
 /// The beginning of the day, in UTC: sites of one day differ by nothing but what happened.
 fn today() -> Timestamp {
     let now = Timestamp::now();
-    let into_day = now.as_second().rem_euclid(86_400);
-    now.checked_sub(into_day.seconds()).unwrap_or(now)
+    let midnight = now.as_second() - now.as_second().rem_euclid(86_400);
+    Timestamp::from_second(midnight).unwrap_or(now)
 }
 
 /// Writes all of it beside its place.
