@@ -112,7 +112,7 @@ pub(crate) async fn lead(
     let record = sign::record(&key::read(key)?, value, None, [ttl, valid_for], SystemTime::now())?;
     let client = Client::new(tasks.clone(), timeout);
     let told = put::put(&client, nodes, &record).await;
-    put::conclude(&record.name(), &told)?;
+    put::conclude(record.name(), &told)?;
     Ok(format!("/ipns/{}", record.name()))
 }
 

@@ -158,7 +158,7 @@ pub(crate) async fn run(args: &PublishArgs, tasks: &Tasks) -> Result<Verdict, Pu
         published = into.publish(new.path(), tasks).await?;
     }
     new.finish()?;
-    findings.extend(published.findings.drain(..));
+    findings.append(&mut published.findings);
     report(args, &files, &published, &findings);
     Ok(if findings.is_empty() { Verdict::Clean } else { Verdict::Findings })
 }

@@ -109,9 +109,12 @@ async fn latest(store: &Store, days: u16) -> Result<Vec<Set>, ProfileError> {
     }
 }
 
+/// Takes a file of a site: its path and content.
+type Write<'a> = dyn Fn(&str, &[u8]) -> Result<(), ProfileError> + 'a;
+
 /// A site that is being written.
 struct Site<'a> {
-    write: &'a dyn Fn(&str, &[u8]) -> Result<(), ProfileError>,
+    write: &'a Write<'a>,
 }
 
 impl Site<'_> {

@@ -107,6 +107,9 @@ impl Measured {
     }
 }
 
+/// Where an answer is noted.
+type Place = fn(&mut Measured) -> &mut Option<f64>;
+
 /// Asks for all of it.
 ///
 /// # Errors
@@ -118,7 +121,7 @@ pub(super) async fn ask(
 ) -> Result<Status, PrometheusError> {
     let number = |id| dictionary.get(id).map(|number| number.plain("5m", "1h")).unwrap_or_default();
     let mut status = Status { asked_at: Some(time::seconds(now)), ..Status::default() };
-    let questions: [(String, fn(&mut Measured) -> &mut Option<f64>); 4] = [
+    let questions: [(String, Place); 4] = [
         (number(PROMISED), |one| &mut one.promised),
         (FAILING.to_owned(), |one| &mut one.failing),
         (number(BURN), |one| &mut one.burn),

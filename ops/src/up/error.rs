@@ -125,7 +125,7 @@ pub(crate) enum UpError {
     Client(#[from] ClientError),
     /// The project's site could not be published.
     #[error("could not publish the project's site: {0}")]
-    Site(#[from] PublishError),
+    Site(Box<PublishError>),
     /// Signals cannot be listened to.
     #[error("could not listen for signals: {0}")]
     Signals(#[source] io::Error),
@@ -135,6 +135,12 @@ pub(crate) enum UpError {
     /// A second signal came before all was drained.
     #[error("stopped at once; what was in flight is lost")]
     Killed,
+}
+
+impl From<PublishError> for UpError {
+    fn from(error: PublishError) -> Self {
+        Self::Site(Box::new(error))
+    }
 }
 
 impl UpError {
