@@ -25,3 +25,5 @@ pub mod server;
 mod stream;
 mod upstream;
 mod verify;
+
+pub use render::policy;

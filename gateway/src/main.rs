@@ -56,6 +56,9 @@ struct Arguments {
     /// its outcomes.
     #[arg(long, value_name = "SUBJECT", value_parser = telemetry::describe::SUBJECTS)]
     describe: Option<String>,
+    /// Prints the usage policy that follows from the configuration, as /policy.json has it, and ends.
+    #[arg(long)]
+    print_policy: bool,
     /// Drains and ends when standard input, a pipe, is closed: for supervisors, whose death must not
     /// leave this process behind.
     #[arg(long)]
@@ -124,6 +127,11 @@ fn started(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
     if arguments.check_config {
         use std::io::Write;
         write!(std::io::stdout(), "{}", telemetry::config::to_yaml(&config))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.print_policy {
+        use std::io::Write;
+        write!(std::io::stdout(), "{}", gateway::policy(&config))?;
         return Ok(ExitCode::SUCCESS);
     }
     // Before there is a second thread.

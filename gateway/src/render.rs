@@ -116,6 +116,11 @@ impl Render {
     }
 }
 
+/// The usage policy that follows from a configuration, as `/policy.json` has it.
+pub fn policy(config: &crate::config::Config) -> String {
+    page::policy_json(config)
+}
+
 /// Says what is wrong with the pages of a configuration, if anything.
 pub(crate) fn check_pages(config: &crate::config::Config) -> Result<(), String> {
     Pages::new(&config.pages, config).map(drop)

@@ -30,8 +30,9 @@ mod public;
 mod rules;
 mod variables;
 
-use dictionary::Dictionary;
+pub(crate) use dictionary::Dictionary;
 use layout::{BOARDS, Layout, Objectives};
+pub(crate) use public::{Measured, main, measure, values};
 
 /// Where generated files lie below the root of the project.
 const GENERATED: &str = "dashboards/generated";

@@ -74,8 +74,11 @@ pub(crate) struct Process {
 pub(crate) struct Site {
     /// The website.
     pub(crate) url: String,
-    /// Its root.
+    /// Its root, as it was published first.
     pub(crate) root: String,
+    /// The key of the name at which the website is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// What watches the fleet.

@@ -10,10 +10,11 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use ipfs::ipns::{Name, RECORD_BYTES_MAX, Record};
+use libp2p_identity::Keypair;
 use telemetry::Tasks;
 
 use crate::add::endpoints;
-use crate::client::Endpoint;
+use crate::client::{Client, Endpoint};
 use crate::fleet::Fleet;
 use crate::whole::FileError;
 
@@ -83,6 +84,37 @@ pub(crate) async fn run(args: IpnsArgs, tasks: &Tasks) -> Result<(), IpnsError> 
         Command::Get(args) => get::run(&args, tasks).await,
         Command::Sign(args) => sign::run(&args),
     }
+}
+
+/// The path of the name of a key, which is made where there is none.
+///
+/// # Errors
+/// The key cannot be read or written.
+pub(crate) fn name_of(key: &Path) -> Result<String, IpnsError> {
+    if !key.exists() {
+        key::write(key, &Keypair::generate_ed25519())?;
+    }
+    let name = Name::of_key(&key::read(key)?.public().encode_protobuf());
+    Ok(format!("/ipns/{name}"))
+}
+
+/// Leads the name of a key to a path, on every one of these nodes: `times` say how long the record may be
+/// kept and how long it is valid. Gives the name.
+///
+/// # Errors
+/// The key cannot be read, or not every node holds the record.
+pub(crate) async fn lead(
+    key: &Path,
+    value: &str,
+    [ttl, valid_for]: [Duration; 2],
+    (nodes, timeout): (&[Endpoint], Duration),
+    tasks: &Tasks,
+) -> Result<String, IpnsError> {
+    let record = sign::record(&key::read(key)?, value, None, [ttl, valid_for], SystemTime::now())?;
+    let client = Client::new(tasks.clone(), timeout);
+    let told = put::put(&client, nodes, &record).await;
+    put::conclude(record.name(), &told)?;
+    Ok(format!("/ipns/{}", record.name()))
 }
 
 /// Reads a name, with or without `/ipns/` before it.

@@ -23,6 +23,7 @@ mod probe;
 mod profile;
 mod prometheus;
 mod promql;
+mod publish;
 mod reference;
 mod rota;
 mod runbook;
@@ -111,9 +112,8 @@ enum Command {
     Package(package::PackageArgs),
     /// Print completions for a shell.
     Completions(package::CompletionsArgs),
-    /// Write the project's site to a folder.
-    #[command(hide = true)]
-    Site(site::SiteArgs),
+    /// Render guides, runbooks, policy, rota, status and metrics as one site, and put it into nodes.
+    Publish(publish::PublishArgs),
 }
 
 /// Which build this is.
@@ -205,9 +205,9 @@ async fn run(command: Command) -> ExitCode {
         Command::Reference(args) => reference::run(&args, &tasks).await.into(),
         Command::Package(args) => package::run(&args),
         Command::Completions(args) => package::completions(&args),
-        Command::Site(args) => match site::run(&args) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error.to_string(), Exit::Machine),
+        Command::Publish(args) => match publish::run(&args, &tasks).await {
+            Ok(verdict) => verdict.into(),
+            Err(error) => failed(&output::chain(&error), error.exit()),
         },
     };
     tasks.shutdown(Duration::ZERO).await;

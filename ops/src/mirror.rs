@@ -3,7 +3,7 @@
 //! Pairs are read from files that gateways wrote. The verdict rests on thresholds that were written before
 //! and on bounds that hold however often one looks; how often it is wrong is counted by `simulate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -29,6 +29,9 @@ mod words;
 use judge::Verdict;
 use report::Report;
 use thresholds::Thresholds;
+
+/// Most pairs that are read, unless told otherwise.
+const PAIRS_MAX: usize = 3_000_000;
 
 /// The exit codes of `verdict`. Part of the command's interface: never renumbered.
 const EXIT_CODES: &str = "Exit codes:
@@ -93,7 +96,7 @@ struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
     /// Most pairs that are read: a pair takes some 150 bytes of memory.
-    #[arg(long, value_name = "PAIRS", default_value_t = 3_000_000)]
+    #[arg(long, value_name = "PAIRS", default_value_t = PAIRS_MAX)]
     most: usize,
 }
 
@@ -219,6 +222,17 @@ pub(crate) async fn run(args: &MirrorArgs, tasks: &Tasks) -> Result<ExitCode, Mi
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What everybody may read of the pairs in a folder: the latest verdict and its counts, as a part of a page.
+///
+/// # Errors
+/// As the variants of [`MirrorError`] say.
+pub(crate) fn published(folder: &Path) -> Result<String, MirrorError> {
+    let thresholds = Thresholds::load(None)?;
+    let read = read::read(&[folder.to_path_buf()], PAIRS_MAX)?;
+    let report = Report::of(read, records::Records::default(), &thresholds, None, None)?;
+    Ok(page::main(&report))
 }
 
 fn reported(args: &ReportArgs, thresholds: &Thresholds) -> Result<Report, MirrorError> {

@@ -149,6 +149,19 @@ pub(crate) async fn run(args: ProfileArgs, tasks: &Tasks) -> Result<ExitCode, Pr
     Ok(verdict.into())
 }
 
+/// Gives the pages of the latest days of a store, as paths and contents.
+///
+/// # Errors
+/// As the variants of [`ProfileError`] say.
+pub(crate) async fn published(
+    store: &str,
+    days: u16,
+    tasks: &Tasks,
+    write: &dyn Fn(&str, &[u8]),
+) -> Result<(), ProfileError> {
+    site::pages(&Store::open(store, false, tasks)?, days, tasks, write).await
+}
+
 /// Writes a result to a file, or to stdout.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ mod shifts;
 mod tests;
 
 pub(crate) use file::{Person, Rota, RotaError};
+pub(crate) use page::shifts;
 
 use crate::findings::{self, Finding, Verdict};
 use crate::output::{self, Format, Style, Table};

@@ -19,6 +19,9 @@ mod page;
 mod steps;
 mod triage;
 
+pub(crate) use build::head;
+pub(crate) use page::anchor;
+
 use crate::client::Endpoint;
 use crate::findings::{self, Finding, Verdict};
 use crate::fleet::Fleet;
@@ -402,7 +405,7 @@ mod tests {
             data: args.data.clone(),
             gateways: Vec::new(),
             nodes: Vec::new(),
-            site: Site { url: String::new(), root: String::new() },
+            site: Site { url: String::new(), root: String::new(), key: None },
             staging: None,
             observe: Some(Observers { prometheus, alertmanager, probe, hurry: 1 }),
         };

@@ -24,6 +24,8 @@ mod simulate;
 mod source;
 mod spec;
 
+pub(crate) use model::{Service, Slo, read as service};
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::fleet::Fleet;
 use crate::output::{self, Format, Style};
+use crate::publish;
 
 mod bring_up;
 mod child;
@@ -40,6 +41,9 @@ pub(crate) use preflight::program;
 
 /// Events of children that may wait to be told.
 const EVENTS_WAITING_MAX: usize = 64;
+
+/// After how long what watches the fleet has seen enough of it to be shown.
+const RENEW_AFTER: Duration = Duration::from_secs(30);
 
 /// Which ports are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -168,7 +172,10 @@ pub(crate) async fn run(args: UpArgs, tasks: &Tasks) -> Result<(), UpError> {
         Ok(fleet) => {
             let program = std::env::current_exe().unwrap_or_else(|_| "bifrost".into());
             output::result(&report::ready(&fleet, &program, args.format, Style::stdout()));
-            watch(&mut signals, &mut events, &steps).await;
+            tokio::select! {
+                () = watch(&mut signals, &mut events, &steps) => {}
+                () = renew(&fleet, tasks, &steps) => {}
+            }
             Ok(())
         }
         Err(error) => Err(error),
@@ -176,6 +183,18 @@ pub(crate) async fn run(args: UpArgs, tasks: &Tasks) -> Result<(), UpError> {
     Fleet::remove(&data.path);
     let drained = drain(&mut running, &mut signals, &mut events, &steps).await;
     outcome.and(drained)
+}
+
+/// Publishes the site once more when there are figures of the fleet to show, and never ends.
+async fn renew(fleet: &Fleet, tasks: &Tasks, steps: &Steps) {
+    if fleet.observe.is_some() {
+        tokio::time::sleep(RENEW_AFTER).await;
+        if let Err(error) = publish::renew(fleet, tasks).await {
+            let text = format!("the site's figures are not renewed: {}", output::chain(&error));
+            steps.note(&Style::stderr().warning(&text));
+        }
+    }
+    std::future::pending().await
 }
 
 /// Tells what happens to children until a signal comes.

@@ -18,6 +18,7 @@ mod observe;
 mod packages;
 mod pages;
 mod profiles;
+mod publish;
 mod reference;
 mod service;
 mod up;

@@ -148,7 +148,7 @@ fn the_page_of_a_verdict_is_readable_in_a_browser() {
     let folder = folder.path();
     let up = Up::start("mirror-page", folder, &["--staging"]);
     let root = up.said["site"]["root"].as_str().expect("a root").to_owned();
-    let pages = ["", "index.html", "style.css", "policy.html", "gateways.html"];
+    let pages = ["", "index.html", "style.css", "policy.html", "guides/local-or-public.html"];
     let paths: Vec<String> = pages.iter().map(|page| format!("/ipfs/{root}/{page}")).collect();
     ask(&up, folder, &paths);
     let page = folder.join("verdict.html");

@@ -12,6 +12,7 @@ mod config;
 mod failure;
 mod own;
 mod policy;
+mod privacy;
 mod templates;
 mod words;
 
@@ -144,6 +145,11 @@ impl Pages {
     pub(crate) fn drawn(&self) -> &str {
         &self.drawn
     }
+}
+
+/// The usage policy for machines, of a gateway that runs with this configuration.
+pub(crate) fn policy_json(running: &crate::config::Config) -> String {
+    policy::Policy::of(running).json_text(&running.pages)
 }
 
 /// A short word that changes with any of the texts.

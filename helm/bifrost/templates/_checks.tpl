@@ -109,6 +109,15 @@
 {{- fail "profiles.onBurn is read by profiles.mode serve alone: set that, or leave onBurn empty" -}}
 {{- end -}}
 
+{{- if $values.publish.enabled -}}
+{{- if not $values.publish.keySecretName -}}
+{{- fail "publish.enabled without publish.keySecretName: no name would lead to the site; make a Secret with the key that `bifrost ipns sign --new-key` makes, and name it there" -}}
+{{- end -}}
+{{- if not $values.nodes.roles -}}
+{{- fail "publish.enabled without nodes.roles: the site lies in nodes of the release; give it some, or turn publish off" -}}
+{{- end -}}
+{{- end -}}
+
 {{- if and $values.monitoring.rules.enabled (not (and $values.probe.enabled $values.nodes.roles)) -}}
 {{- fail "monitoring.rules.enabled without probe.enabled or without nodes.roles: the alert TargetMissing would never end; turn the probe on and give the release nodes, or leave the rules out" -}}
 {{- end -}}

@@ -1,6 +1,11 @@
 {{/* Rules that several policies have. */}}
 
-{{/* Prometheus and operators, probe and profiles. */}}
+{{/* What asks admin listeners. */}}
+{{- define "bifrost.askers" -}}
+[probe, profiles{{ if .Values.publish.enabled }}, publish{{ end }}]
+{{- end -}}
+
+{{/* Prometheus and operators, probe, profiles and publish. */}}
 {{- define "bifrost.adminRule" -}}
 - from:
     {{- with .Values.networkPolicy.adminFrom }}
@@ -11,7 +16,7 @@
           app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
           app.kubernetes.io/instance: {{ .Release.Name }}
         matchExpressions:
-          - { key: app.kubernetes.io/component, operator: In, values: [probe, profiles] }
+          - { key: app.kubernetes.io/component, operator: In, values: {{ include "bifrost.askers" . }} }
   ports: [{ port: admin }]
 {{- end -}}
 

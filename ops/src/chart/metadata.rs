@@ -110,7 +110,7 @@ fn changes(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chart::write;
+    use crate::whole::write;
 
     fn checked(right: &str, wrong: &str) -> Vec<Finding> {
         let text = format!(
@@ -122,7 +122,7 @@ mod tests {
         );
         assert!(text.contains(right), "{right}");
         let folder = tempfile::tempdir().expect("a folder");
-        write(&folder.path().join("Chart.yaml"), &text.replacen(right, wrong, 1)).expect("written");
+        write(&folder.path().join("Chart.yaml"), text.replacen(right, wrong, 1)).expect("written");
         check(folder.path()).expect("it is read")
     }
 

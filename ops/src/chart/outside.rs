@@ -177,7 +177,7 @@ impl Programs {
         for (set, object) in objects.iter().filter(|(_, object)| object.kind == "PrometheusRule") {
             let path = folder.join("rules.yaml");
             let groups = at(&object.value, "spec").expect("its kind was checked");
-            write(&path, &serde_yaml::to_string(groups).expect("it was YAML"))?;
+            write(&path, serde_yaml::to_string(groups).expect("it was YAML"))?;
             let advice = "install the package `prometheus`, or name it with --promtool";
             let mut command = Command::new(&self.promtool);
             let said = run(&self.promtool, command.args(["check", "rules"]).arg(&path), advice)?;

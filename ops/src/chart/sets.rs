@@ -85,7 +85,7 @@ fn set(chart: &Path, path: &Path, text: &str, is_refused: bool) -> Result<Set, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chart::write;
+    use crate::whole::write;
 
     #[test]
     fn heads_say_what_a_set_is_for() {

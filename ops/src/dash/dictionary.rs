@@ -158,15 +158,24 @@ impl Dictionary {
     /// [`DashError`] when there is nothing to read.
     pub(crate) fn load(root: &Path, findings: &mut Vec<Finding>) -> Result<Self, DashError> {
         let path = root.join(FILE);
-        let text = read(&path)?;
-        let file: DictionaryFile = serde_yaml::from_str(&text).map_err(|error| {
+        Self::parse(&path, &read(&path)?, findings)
+    }
+
+    /// The dictionary of this build.
+    pub(crate) fn shipped() -> Self {
+        let text = include_str!("../../../dashboards/metrics.yaml");
+        Self::parse(Path::new(FILE), text, &mut Vec::new()).expect("a test reads it")
+    }
+
+    fn parse(path: &Path, text: &str, findings: &mut Vec<Finding>) -> Result<Self, DashError> {
+        let file: DictionaryFile = serde_yaml::from_str(text).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
-            DashError::Broken(Finding::at(&path, line, "broken-yaml", error.to_string()))
+            DashError::Broken(Finding::at(path, line, "broken-yaml", error.to_string()))
         })?;
         let mut numbers = Vec::new();
         for (id, value) in file.metrics {
             let id = id.as_str().unwrap_or_default().to_owned();
-            let line = line_of(&text, &[Step::Key("metrics"), Step::Key(&id)]);
+            let line = line_of(text, &[Step::Key("metrics"), Step::Key(&id)]);
             match serde_yaml::from_value::<Number>(value) {
                 Ok(mut number) => {
                     if number.legend.is_empty() {
@@ -175,17 +184,12 @@ impl Dictionary {
                     numbers.push(Number { id, line, ..number });
                 }
                 Err(error) => {
-                    findings.push(Finding::at(
-                        &path,
-                        line,
-                        "broken-yaml",
-                        format!("{id}: {error}"),
-                    ));
+                    findings.push(Finding::at(path, line, "broken-yaml", format!("{id}: {error}")));
                 }
             }
         }
         let DictionaryFile { scrape_interval, retention, series_max, .. } = file;
-        Ok(Self { path, scrape_interval, retention, series_max, numbers })
+        Ok(Self { path: path.to_path_buf(), scrape_interval, retention, series_max, numbers })
     }
 
     /// The number with this id.
@@ -287,6 +291,16 @@ mod tests {
     fn anybody_else_gives_the_windows() {
         let plain = number("rate(x[$__rate_interval]) + y[$__range]").plain("5m", "1d");
         assert_eq!(plain, "rate(x[5m]) + y[1d]");
+    }
+
+    #[test]
+    fn the_dictionary_of_this_build_is_that_of_the_project() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let read = Dictionary::load(&root, &mut Vec::new()).expect("it can be read");
+        let ids = |dictionary: &Dictionary| -> Vec<String> {
+            dictionary.numbers.iter().map(|number| number.id.clone()).collect()
+        };
+        assert_eq!(ids(&Dictionary::shipped()), ids(&read));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Deserialize;
 use serde_json::json;
 use telemetry::Tasks;
 
@@ -25,31 +26,31 @@ const NEWEST: &str = "max(timestamp(up))";
 const SERIES_MAX: usize = 8;
 
 /// One series that may be shown.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Shown {
     /// Its legend.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Seconds since the epoch and value; all finite.
-    pub(super) points: Vec<(f64, f64)>,
+    pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// What a Prometheus said about public numbers.
 #[derive(Debug, Default)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     /// When it was asked.
-    pub(super) at: Option<SystemTime>,
+    pub(crate) at: Option<SystemTime>,
     /// When it had scraped last, in seconds since the epoch. Points of answers cannot tell: they stand
     /// at the times that were asked for.
-    pub(super) newest: Option<f64>,
+    pub(crate) newest: Option<f64>,
     /// What it said, by id.
-    pub(super) values: BTreeMap<String, Vec<Shown>>,
+    pub(crate) values: BTreeMap<String, Vec<Shown>>,
 }
 
 /// Asks for every public number.
 ///
 /// # Errors
 /// [`DashError`] when Prometheus does not answer.
-pub(super) async fn measure(
+pub(crate) async fn measure(
     dictionary: &Dictionary,
     tasks: &Tasks,
     url: &str,
@@ -112,9 +113,21 @@ fn legend(legend: &str, series: &Series) -> String {
 
 /// The page and the figures behind it.
 pub(super) fn files(dictionary: &Dictionary, measured: &Measured) -> (String, String) {
-    let public: Vec<&Number> = dictionary.numbers.iter().filter(|number| number.public).collect();
+    let figures = values(dictionary, measured);
+    let text = serde_json::to_string_pretty(&figures).expect("figures are a plain tree");
+    (page::page(&main(dictionary, measured)), text + "\n")
+}
+
+/// What the page says, its heading first.
+pub(crate) fn main(dictionary: &Dictionary, measured: &Measured) -> String {
+    let public = dictionary.numbers.iter().filter(|number| number.public);
+    page::main(&public.collect::<Vec<_>>(), measured)
+}
+
+/// The figures behind it.
+pub(crate) fn values(dictionary: &Dictionary, measured: &Measured) -> serde_json::Value {
+    let public = dictionary.numbers.iter().filter(|number| number.public);
     let figures: Vec<_> = public
-        .iter()
         .map(|number| {
             let none = Vec::new();
             let all = measured.values.get(&number.id).unwrap_or(&none);
@@ -126,11 +139,31 @@ pub(super) fn files(dictionary: &Dictionary, measured: &Measured) -> (String, St
             })
         })
         .collect();
-    let whole = json!({
-        "asked_at": measured.at.map(seconds), "newest_at": measured.newest, "metrics": figures,
-    });
-    let text = serde_json::to_string_pretty(&whole).expect("figures are a plain tree");
-    (page::page(&public, measured), text + "\n")
+    json!({ "asked_at": measured.at.map(seconds), "newest_at": measured.newest, "metrics": figures })
+}
+
+/// Figures as [`values`] writes them.
+#[derive(Deserialize)]
+struct Written {
+    asked_at: Option<u64>,
+    newest_at: Option<f64>,
+    metrics: Vec<WrittenNumber>,
+}
+
+#[derive(Deserialize)]
+struct WrittenNumber {
+    id: String,
+    series: Vec<Shown>,
+}
+
+impl Measured {
+    /// Reads what [`values`] wrote; nothing when it is something else or holds no figures.
+    pub(crate) fn read(json: &[u8]) -> Option<Self> {
+        let Written { asked_at, newest_at, metrics } = serde_json::from_slice(json).ok()?;
+        let at = UNIX_EPOCH.checked_add(Duration::from_secs(asked_at?))?;
+        let values = metrics.into_iter().map(|number| (number.id, number.series)).collect();
+        Some(Self { at: Some(at), newest: newest_at, values })
+    }
 }
 
 fn seconds(time: SystemTime) -> u64 {

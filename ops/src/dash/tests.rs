@@ -86,7 +86,7 @@ fn drift_names_the_first_line_that_differs() {
     assert_eq!(drift(path, text).map(|one| (one.line, one.rule)), Some((0, "drift")));
     write(path, text).expect("it is written");
     assert_eq!(drift(path, text), None);
-    write(path, &text.replacen("per", "by", 1).replacen("\"id\": 1", "\"id\": 9", 1))
+    write(path, text.replacen("per", "by", 1).replacen("\"id\": 1", "\"id\": 9", 1))
         .expect("it is");
     let at = text.lines().position(|line| line.contains("\"id\": 1")).expect("it is there") + 1;
     assert_eq!(drift(path, text).map(|one| one.line), Some(at));

@@ -60,16 +60,27 @@ pub(super) fn run(args: &SignArgs) -> Result<(), IpnsError> {
     Ok(())
 }
 
-/// Makes the record.
+/// Makes the record, and the key where there is to be a new one.
 pub(super) fn sign(args: &SignArgs, now: SystemTime) -> Result<Record, IpnsError> {
-    let validity = now.checked_add(args.valid_for).ok_or(RecordError::Validity)?;
-    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let sequence = args.sequence.unwrap_or(seconds);
     let key = if args.new_key { Keypair::generate_ed25519() } else { key::read(&args.key)? };
-    let bytes = create(&key, &args.value, sequence, validity, args.ttl)?;
+    let record = record(&key, &args.value, args.sequence, [args.ttl, args.valid_for], now)?;
     if args.new_key {
         key::write(&args.key, &key)?;
     }
+    Ok(record)
+}
+
+/// Makes a record that may be kept and is valid for these times.
+pub(super) fn record(
+    key: &Keypair,
+    value: &str,
+    sequence: Option<u64>,
+    [ttl, valid_for]: [Duration; 2],
+    now: SystemTime,
+) -> Result<Record, IpnsError> {
+    let validity = now.checked_add(valid_for).ok_or(RecordError::Validity)?;
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let bytes = create(key, value, sequence.unwrap_or(seconds), validity, ttl)?;
     let name = Name::of_key(&key.public().encode_protobuf());
     Ok(Record::verify(&name, &bytes)?)
 }

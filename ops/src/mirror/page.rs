@@ -6,14 +6,31 @@ use std::fmt::Write as _;
 
 use super::judge::{Judgement, Verdict};
 use super::report::{Report, instant};
-use crate::site::escape;
+use crate::site::{STYLE, escape};
 
-/// The colours and letters of the project's site.
-const STYLE: &str = include_str!("../../site/style.css");
 const TAKES: &str = "a string takes all text";
 
 /// The page.
 pub(crate) fn page(report: &Report) -> String {
+    let title = format!("Mirror: {}", report.verdict.word());
+    let mut main = main(report);
+    records(&mut main, report);
+    notes(&mut main, &report.notes);
+    let [name, hash] = &report.thresholds;
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title} – Bifrost</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">Skip to the text</a>\n<main id=\"main\">\n{main}</main>\n\
+         <footer>Thresholds: {}, SHA-256 <code>{}</code>.</footer>\n</body>\n</html>\n",
+        escape(name),
+        escape(hash)
+    )
+}
+
+/// What everybody may read: the verdict and counts, nothing of a request.
+pub(crate) fn main(report: &Report) -> String {
     let title = format!("Mirror: {}", report.verdict.word());
     let mut main = format!("<h1>{title}</h1>\n<p>{}</p>\n", escape(&report.subject()));
     verdict(&mut main, report);
@@ -28,19 +45,7 @@ pub(crate) fn page(report: &Report) -> String {
             table(&mut main, name, ["What", "Pairs"], rows);
         }
     }
-    records(&mut main, report);
-    notes(&mut main, &report.notes);
-    let [name, hash] = &report.thresholds;
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title} – Bifrost</title>\n<link rel=\"icon\" href=\"data:,\">\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#main\">Skip to the text</a>\n<main id=\"main\">\n{main}</main>\n\
-         <footer>Thresholds: {}, SHA-256 <code>{}</code>.</footer>\n</body>\n</html>\n",
-        escape(name),
-        escape(hash)
-    )
+    main
 }
 
 fn verdict(out: &mut String, report: &Report) {

@@ -90,7 +90,7 @@ fn ar(members: &[(&str, Vec<u8>)], time: u64) -> io::Result<Vec<u8>> {
     let mut archive = b"!<arch>\n".to_vec();
     for (name, content) in members {
         let length = content.len();
-        write!(archive, "{name:<16}{time:<12}{:<6}{:<6}{:<8}{length:<10}`\n", 0, 0, "100644")?;
+        writeln!(archive, "{name:<16}{time:<12}{:<6}{:<6}{:<8}{length:<10}`", 0, 0, "100644")?;
         archive.extend_from_slice(content);
         if length % 2 == 1 {
             archive.push(b'\n');

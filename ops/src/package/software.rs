@@ -11,6 +11,9 @@ use super::binary::{Binary, Processor};
 use super::tree::Tree;
 use super::{PackageError, Stamp, read, sbom};
 
+/// How bytes are made smaller.
+pub(super) type Compress = fn(&[u8]) -> Vec<u8>;
+
 /// The programs.
 pub(super) const PROGRAMS: [&str; 3] = ["bifrost", "bifrost-gateway", "bifrost-node"];
 
@@ -84,7 +87,7 @@ impl Software {
     }
 
     /// What lies below `/usr` or another prefix, with pages compressed where that is the custom.
-    pub(super) fn prefix(&self, pages: Option<fn(&[u8]) -> Vec<u8>>) -> Tree {
+    pub(super) fn prefix(&self, pages: Option<Compress>) -> Tree {
         let mut tree = self.system.clone();
         for binary in &self.binaries {
             tree.file(format!("bin/{}", binary.name), 0o755, binary.bytes.clone());

@@ -9,6 +9,7 @@ use crate::inventory::InventoryError;
 use crate::output::Exit;
 use crate::prometheus::PrometheusError;
 use crate::web::WebError;
+use crate::whole::FolderError;
 
 /// Why profiles could not be collected or read.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,9 @@ pub(crate) enum ProfileError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A folder cannot be written anew.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// Prometheus cannot be asked.
     #[error(transparent)]
     Prometheus(#[from] PrometheusError),
@@ -93,8 +97,9 @@ impl ProfileError {
     /// The exit code of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            ProfileError::Flag(_) => Exit::Usage,
+            ProfileError::Flag(_) | ProfileError::Folder(FolderError::NotOurs(_)) => Exit::Usage,
             ProfileError::Store(_)
+            | ProfileError::Folder(FolderError::File { .. })
             | ProfileError::File { .. }
             | ProfileError::Admin(_)
             | ProfileError::Signals(_) => Exit::Machine,

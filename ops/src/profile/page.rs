@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 
 use super::flame::{CSS, SCRIPT, plain};
 use super::functions::{ProfileSet, Taken, shown};
-use crate::site::escape;
-
-/// The looks of all pages of the project.
-pub(crate) const STYLE: &str = include_str!("../../site/style.css");
+use crate::site::{STYLE, escape};
 
 /// What a page is, but for its text.
 #[derive(Debug, Clone, Copy)]

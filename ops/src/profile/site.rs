@@ -5,9 +5,7 @@
 //! a server and below `/ipfs/…`. The folder is put in its place when all of it is there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -25,7 +23,7 @@ use super::store::Store;
 use crate::findings::Verdict;
 use crate::output::{self, Style};
 use crate::site::escape;
-use crate::whole::beside;
+use crate::whole::NewFolder;
 
 mod lists;
 
@@ -36,6 +34,8 @@ const SIDE_MAX: usize = 100;
 const TOP: usize = 40;
 /// By this file a folder is known to be ours.
 const MARK: &str = ".bifrost-profiles";
+/// What it says.
+const SAYS: &str = "Written by `bifrost profile site`, which writes it anew.\n";
 
 /// What `bifrost profile site` is told.
 #[derive(Debug, Args)]
@@ -70,56 +70,56 @@ pub(crate) async fn run(
     store: &Store,
     tasks: &Tasks,
 ) -> Result<Verdict, ProfileError> {
-    let since = Timestamp::now().as_second() - i64::from(args.days) * DAY_SECONDS;
-    let mut sets = catalog::sets(store, &Selector::default()).await?;
-    sets.retain(|set| set.head.started.as_second() >= since);
-    if sets.is_empty() {
-        return Err(ProfileError::None(format!("of the last {} days", args.days)));
-    }
-    let half = beside(&args.out, ".half");
-    let site = Site::begin(&args.out, half)?;
+    let sets = latest(store, args.days).await?;
+    let new = NewFolder::begin(&args.out, MARK, SAYS)?;
+    let site = Site { write: &|path, content| Ok(new.write(path, content)?) };
     let pages = site.write_all(&sets, store, tasks).await?;
-    site.end(&args.out)?;
+    new.finish()?;
     let out = args.out.display();
     let wrote = Style::stderr().strong("wrote");
     output::note(&format!("{wrote} {pages} pages of {} sets to {out}", sets.len()));
     Ok(Verdict::Clean)
 }
 
-/// A site that is being written.
-struct Site {
-    half: PathBuf,
+/// Gives the same pages, as paths and contents, to whoever makes a larger site of them.
+///
+/// # Errors
+/// The store refuses, has no profile of these days, or one that is not what was stored.
+pub(crate) async fn pages(
+    store: &Store,
+    days: u16,
+    tasks: &Tasks,
+    write: &dyn Fn(&str, &[u8]),
+) -> Result<(), ProfileError> {
+    let sets = latest(store, days).await?;
+    let write = |path: &str, content: &[u8]| {
+        write(path, content);
+        Ok(())
+    };
+    Site { write: &write }.write_all(&sets, store, tasks).await.map(drop)
 }
 
-impl Site {
-    /// Begins beside a folder that is empty, ours, or not there.
-    fn begin(out: &Path, half: PathBuf) -> Result<Self, ProfileError> {
-        let there = match fs::read_dir(out) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(source) => return Err(file(out)(source)),
-        };
-        if there && !out.join(MARK).is_file() {
-            let out = out.display();
-            return Err(ProfileError::Flag(format!(
-                "{out} holds what this command did not write: name another folder with --out"
-            )));
-        }
-        remove(&half)?;
-        let site = Self { half };
-        site.write(MARK, b"Written by `bifrost profile site`, which writes it anew.\n")?;
-        Ok(site)
+async fn latest(store: &Store, days: u16) -> Result<Vec<Set>, ProfileError> {
+    let since = Timestamp::now().as_second() - i64::from(days) * DAY_SECONDS;
+    let mut sets = catalog::sets(store, &Selector::default()).await?;
+    sets.retain(|set| set.head.started.as_second() >= since);
+    match sets.is_empty() {
+        true => Err(ProfileError::None(format!("of the last {days} days"))),
+        false => Ok(sets),
     }
+}
 
+/// Takes a file of a site: its path and content.
+type Write<'a> = dyn Fn(&str, &[u8]) -> Result<(), ProfileError> + 'a;
+
+/// A site that is being written.
+struct Site<'a> {
+    write: &'a Write<'a>,
+}
+
+impl Site<'_> {
     fn write(&self, path: &str, content: &[u8]) -> Result<(), ProfileError> {
-        let path = self.half.join(path);
-        let above = path.parent().expect("it lies in the folder");
-        fs::create_dir_all(above).and_then(|()| fs::write(&path, content)).map_err(file(&path))
-    }
-
-    fn end(self, out: &Path) -> Result<(), ProfileError> {
-        remove(out)?;
-        fs::rename(&self.half, out).map_err(file(out))
+        (self.write)(path, content)
     }
 
     async fn write_all(
@@ -246,18 +246,6 @@ fn comparisons(sets: &[Set]) -> Vec<(Comparison, [Vec<Entry>; 2])> {
         }
     }
     found
-}
-
-fn remove(folder: &Path) -> Result<(), ProfileError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(folder)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn file(path: &Path) -> impl FnOnce(io::Error) -> ProfileError {
-    let what = path.display().to_string();
-    move |source| ProfileError::File { what, source }
 }
 
 #[cfg(test)]

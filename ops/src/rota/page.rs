@@ -8,16 +8,23 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::file::{Rota, Schedule};
-use crate::site::escape;
-
-/// The colours and letters of the project's site.
-const STYLE: &str = include_str!("../../site/style.css");
+use crate::site::{STYLE, escape};
 
 /// The page of shifts between two instants, the first of which is the present.
 pub(crate) fn page(rota: &Rota, schedules: &[&Schedule], now: Timestamp, to: Timestamp) -> String {
     let mut main = String::from("<h1>On call</h1>\n");
     for schedule in schedules {
-        section(&mut main, rota, schedule, now, to);
+        let on_call = match rota.owner_at(&schedule.name, now) {
+            Some(person) => format!("{} is on call.", escape(&person.name)),
+            None => "Nobody is on call.".to_owned(),
+        };
+        section(
+            &mut main,
+            rota,
+            schedule,
+            (now, to),
+            &format!("<p class=\"note\">{on_call}</p>\n"),
+        );
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -31,13 +38,24 @@ pub(crate) fn page(rota: &Rota, schedules: &[&Schedule], now: Timestamp, to: Tim
     )
 }
 
-fn section(out: &mut String, rota: &Rota, schedule: &Schedule, now: Timestamp, to: Timestamp) {
+/// Every shift between two instants, for a page that is read at any time.
+pub(crate) fn shifts(rota: &Rota, from: Timestamp, to: Timestamp) -> String {
+    let mut out = String::new();
+    for schedule in &rota.schedules {
+        section(&mut out, rota, schedule, (from, to), "");
+    }
+    out
+}
+
+fn section(
+    out: &mut String,
+    rota: &Rota,
+    schedule: &Schedule,
+    (from, to): (Timestamp, Timestamp),
+    note: &str,
+) {
     let name = escape(&schedule.name);
-    let shifts = schedule.shifts(now, to);
-    let on_call = match rota.owner_at(&schedule.name, now) {
-        Some(person) => format!("{} is on call.", escape(&person.name)),
-        None => "Nobody is on call.".to_owned(),
-    };
+    let shifts = schedule.shifts(from, to);
     let mut rows = String::new();
     for shift in &shifts {
         let person = rota.person(shift.person);
@@ -59,10 +77,10 @@ fn section(out: &mut String, rota: &Rota, schedule: &Schedule, now: Timestamp, t
     write!(
         out,
         "<section aria-labelledby=\"{name}\">\n<h2 id=\"{name}\">{name}</h2>\n<p>{}</p>\n\
-         <p class=\"note\">{on_call}</p>\n<table>\n<caption>Shifts of {name}</caption>\n\
+         {note}<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>Shifts of {name}</caption>\n\
          <thead><tr><th scope=\"col\">From (UTC)</th><th scope=\"col\">To (UTC)</th>\
          <th scope=\"col\">Who</th><th scope=\"col\">Begins, for them</th>\
-         <th scope=\"col\">Layer</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</section>\n",
+         <th scope=\"col\">Layer</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n</section>\n",
         escape(&schedule.summary)
     )
     .expect("a string takes all text");

@@ -8,10 +8,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::page::{Drilled, Kind, Page, Severity, anchor};
+use crate::findings::Finding;
 use crate::site;
-
-/// The look of the pages.
-const STYLE: &str = include_str!("../../site/style.css");
 
 /// What every page is put into.
 const FRAME: &str = include_str!("../../site/book.html");
@@ -24,8 +22,29 @@ pub(crate) fn files(pages: &[Page]) -> Vec<(String, String)> {
         .collect();
     files.push(("index.html".to_owned(), framed("Runbooks", &index(pages))));
     files.push(("search.json".to_owned(), search(pages)));
-    files.push(("style.css".to_owned(), STYLE.to_owned()));
+    files.push(("style.css".to_owned(), site::STYLE.to_owned()));
     files
+}
+
+/// What the head of a runbook comes to.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// A note to stand below the title, in HTML.
+    pub(crate) note: String,
+    /// What the runbook is for, in one line.
+    pub(crate) summary: String,
+    /// Whether it is of an alert.
+    pub(crate) is_alert: bool,
+}
+
+/// Reads the head of a runbook.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn head(path: &Path, text: &str) -> Result<Head, Finding> {
+    let page = Page::parse(path, text)?;
+    let is_alert = page.front.kind == Kind::Alert;
+    Ok(Head { note: note(&page), summary: page.front.summary, is_alert })
 }
 
 /// Writes every file into a folder.
@@ -47,23 +66,27 @@ fn framed(title: &str, main: &str) -> String {
 
 fn page_of(page: &Page) -> String {
     let rendered = site::markdown(&page.body).replace(".md\"", ".html\"").replace(".md#", ".html#");
-    let drilled = match page.front.last_drilled {
-        Drilled::Never => "never drilled".to_owned(),
-        Drilled::On(day) => format!("drilled on <time datetime=\"{day}\">{day}</time>"),
-    };
-    let note = format!(
-        "<p class=\"note\">{}. {} Owner: {}; {drilled}.</p>\n",
-        site::escape(&urgency(page)),
-        site::escape(&page.front.summary),
-        site::escape(&page.front.owner),
-    );
-    let mut text = rendered.replacen("</h1>\n", &format!("</h1>\n{note}"), 1);
+    let mut text = rendered.replacen("</h1>\n", &format!("</h1>\n{}", note(page)), 1);
     for section in &page.sections {
         let heading = site::escape(&section.text);
         let with_anchor = format!("<h2 id=\"{}\">{heading}</h2>", anchor(&section.text));
         text = text.replacen(&format!("<h2>{heading}</h2>"), &with_anchor, 1);
     }
     text
+}
+
+/// What the head of a page says, for whoever reads it.
+fn note(page: &Page) -> String {
+    let drilled = match page.front.last_drilled {
+        Drilled::Never => "never drilled".to_owned(),
+        Drilled::On(day) => format!("drilled on <time datetime=\"{day}\">{day}</time>"),
+    };
+    format!(
+        "<p class=\"note\">{}. {} Owner: {}; {drilled}.</p>\n",
+        site::escape(&urgency(page)),
+        site::escape(&page.front.summary),
+        site::escape(&page.front.owner),
+    )
 }
 
 fn urgency(page: &Page) -> String {

@@ -10,17 +10,17 @@ use http::{Method, StatusCode};
 use telemetry::Tasks;
 use tokio::sync::mpsc;
 
-use crate::add::AddError;
+use crate::add::{self, AddError};
 use crate::client::{Client, ClientError, Endpoint};
 use crate::fleet::{Fleet, Process, Site, Staging};
 use crate::output::Style;
-use crate::site;
 use crate::up::child::{self, Child, Event, Spec, Started};
 use crate::up::configs::{self, GatewayPlan, NodePlan, Part, Written};
 use crate::up::layout::{Places, StagingPlace};
 use crate::up::observe::{Observe, Pace};
 use crate::up::preflight::{self, DataFolder};
 use crate::up::{Ports, Running, Steps, UpArgs, UpError};
+use crate::{ipns, publish};
 
 /// The host of the project's site. Browsers take every name below `localhost` to this machine.
 const SITE_HOST: &str = "site.localhost";
@@ -29,6 +29,8 @@ const PROGRAMS: [&str; 2] = ["bifrost-gateway", "bifrost-node"];
 /// What staging's processes are called.
 const STAGING_GATEWAY: &str = "staging-0";
 const STAGING_NODE: &str = "staging-node-0";
+/// Where pairs of answers are, below the data folder.
+const PAIRS: &str = "mirror";
 /// Longest silence of an admin listener.
 const SILENCE: Duration = Duration::from_secs(5);
 /// Longest silence of a node while the site is imported.
@@ -201,17 +203,19 @@ impl<'a> BringUp<'a> {
     /// As the variants of [`UpError`] say; children that started are in `running`.
     pub(super) async fn all(&mut self, running: &mut Running) -> Result<Fleet, UpError> {
         let nodes = self.nodes(running).await?;
-        self.steps.begin("importing the project's site");
-        let root = self.site(&nodes).await?;
+        self.steps.begin("publishing the project's site");
+        let key = self.data.join("site.key");
+        let name = ipns::name_of(&key).map_err(publish::PublishError::from)?;
+        let root = self.site(&nodes, &key, &name).await?;
         let staging = match self.args.staging {
-            true => Some(self.staging(running, &nodes, &root).await?),
+            true => Some(self.staging(running, &nodes, (&name, &key, &root)).await?),
             false => None,
         };
-        let gateways = self.gateways(running, &nodes, &root, staging.as_ref()).await?;
+        let gateways = self.gateways(running, &nodes, &name).await?;
         self.shown(&gateways, &nodes, &root).await?;
         let first = self.places.gateways[0].http;
         let url = format!("http://{SITE_HOST}:{}/", first.port());
-        let site = Site { url, root };
+        let site = Site { url, root, key: Some(key) };
         let observe = self.observe.as_ref().map(Observe::urls);
         let fleet = Fleet { data: self.data.clone(), gateways, nodes, site, staging, observe };
         fleet.write().map_err(|source| UpError::Folder { path: self.data.clone(), source })?;
@@ -246,32 +250,35 @@ impl<'a> BringUp<'a> {
         &self,
         running: &mut Running,
         nodes: &[Process],
-        site_root: &str,
-        staging: Option<&Staging>,
+        site: &str,
     ) -> Result<Vec<Process>, UpError> {
-        let urls: Vec<String> = nodes.iter().map(|node| node.url.clone()).collect();
         let mut gateways = Vec::new();
         for (index, place) in self.places.gateways.iter().enumerate() {
-            let name = gateway_name(index);
-            let pairs = staging.map(|staging| staging.pairs.join(&name));
-            let part = match (staging, &pairs) {
-                (Some(staging), Some(pairs)) => Part::Production(&staging.gateway.url, pairs),
-                (Some(_), None) | (None, _) => Part::None,
-            };
-            let plan = GatewayPlan {
-                place: *place,
-                nodes: &urls,
-                site_host: SITE_HOST,
-                site_root,
-                access_log: self.log_of(&format!("{name}.access")),
-                part,
-            };
-            let process = self.process(&name, place.http, place.admin);
-            let child = self.start(&process, &self.programs.gateway, &plan.body()).await?;
+            let process = self.process(&gateway_name(index), place.http, place.admin);
+            let body = self.gateway_body(index, nodes, site);
+            let child = self.start(&process, &self.programs.gateway, &body).await?;
             running.gateways.push(child);
             gateways.push(process);
         }
         Ok(gateways)
+    }
+
+    /// The config of a gateway, whose site is at a name.
+    fn gateway_body(&self, index: usize, nodes: &[Process], site: &str) -> String {
+        let name = gateway_name(index);
+        let urls: Vec<String> = nodes.iter().map(|node| node.url.clone()).collect();
+        let StagingPlace { gateway, .. } = self.places.staging;
+        let staging = self.process(STAGING_GATEWAY, gateway.http, gateway.admin).url;
+        let pairs = self.data.join(PAIRS).join(&name);
+        let plan = GatewayPlan {
+            place: self.places.gateways[index],
+            nodes: &urls,
+            site_host: SITE_HOST,
+            site_root: site,
+            access_log: self.log_of(&format!("{name}.access")),
+            part: if self.args.staging { Part::Production(&staging, &pairs) } else { Part::None },
+        };
+        plan.body()
     }
 
     /// Starts staging: a node that is a peer of the fleet's, and a gateway before it.
@@ -279,7 +286,7 @@ impl<'a> BringUp<'a> {
         &self,
         running: &mut Running,
         nodes: &[Process],
-        site_root: &str,
+        (site, key, root): (&str, &Path, &str),
     ) -> Result<Staging, UpError> {
         let StagingPlace { gateway, node } = self.places.staging;
         let mut peers = Vec::new();
@@ -297,18 +304,20 @@ impl<'a> BringUp<'a> {
         let node = self.process(STAGING_NODE, node.http, node.admin);
         let child = self.start(&node, &self.staging_programs.node, &plan.body()).await?;
         running.nodes.push(child);
+        // The same name leads to the same site there, or every copy of a request for it would differ.
+        publish::lead(key, root, &[Endpoint::parse(&node.admin)?], self.tasks).await?;
         let plan = GatewayPlan {
             place: gateway,
             nodes: std::slice::from_ref(&node.url),
             site_host: SITE_HOST,
-            site_root,
+            site_root: site,
             access_log: self.log_of(&format!("{STAGING_GATEWAY}.access")),
             part: Part::Staging,
         };
         let gateway = self.process(STAGING_GATEWAY, gateway.http, gateway.admin);
         let child = self.start(&gateway, &self.staging_programs.gateway, &plan.body()).await?;
         running.gateways.push(child);
-        Ok(Staging { gateway, node, pairs: self.data.join("mirror") })
+        Ok(Staging { gateway, node, pairs: self.data.join(PAIRS) })
     }
 
     /// Starts what watches the fleet, if it is to be watched.
@@ -326,8 +335,8 @@ impl<'a> BringUp<'a> {
 
     /// Writes a config, starts its process, and waits until it is ready.
     async fn start(&self, process: &Process, program: &Path, body: &str) -> Result<Child, UpError> {
-        let given = self.args.config.iter().any(|(name, _)| *name == process.name);
-        if !given && configs::write(&process.config, body)? == Written::Kept {
+        if !self.is_given(&process.name) && configs::write(&process.config, body)? == Written::Kept
+        {
             let path = process.config.display();
             self.steps.note(&format!("{path} was edited and is used as it is"));
         }
@@ -399,22 +408,33 @@ impl<'a> BringUp<'a> {
         Ok(())
     }
 
-    /// Imports the project's site into every node, if possible, and returns its root.
-    async fn site(&self, nodes: &[Process]) -> Result<String, UpError> {
-        let folder = self.data.join("site.generated");
-        site::rewrite(&folder)
-            .map_err(|source| UpError::Folder { path: folder.clone(), source })?;
+    /// Publishes the project's site on every node, if possible, leads its name to it, and returns its root.
+    async fn site(&self, nodes: &[Process], key: &Path, name: &str) -> Result<String, UpError> {
+        let config = self.config_of(&gateway_name(0));
+        if !self.is_given(&gateway_name(0)) {
+            configs::write(&config, &self.gateway_body(0, nodes, name))?;
+        }
+        let new = publish::local(&self.data, &config, self.tasks).await?;
         let admins = nodes.iter().map(|node| Endpoint::parse(&node.admin));
         let admins = admins.collect::<Result<Vec<_>, _>>()?;
-        match crate::add::folder(&folder, admins, IMPORT_SILENCE, self.tasks).await {
-            Ok(root) => Ok(root.to_string()),
+        let added = add::folder(new.path(), admins.clone(), IMPORT_SILENCE, self.tasks).await;
+        let root = match added {
+            Ok(root) => root.to_string(),
             Err(AddError::NotReplicated { cid, reasons, .. }) => {
                 let text = format!("the project's site is not on every node: {reasons}");
                 self.steps.note(&Style::stderr().warning(&text));
-                Ok(cid)
+                cid
             }
-            Err(error) => Err(error.into()),
-        }
+            Err(error) => return Err(publish::PublishError::from(error).into()),
+        };
+        publish::lead(key, &root, &admins, self.tasks).await?;
+        new.finish().map_err(publish::PublishError::from)?;
+        Ok(root)
+    }
+
+    /// Whether the config of a process was named for this run.
+    fn is_given(&self, name: &str) -> bool {
+        self.args.config.iter().any(|(given, _)| given == name)
     }
 
     fn process(&self, name: &str, http: SocketAddr, admin: SocketAddr) -> Process {

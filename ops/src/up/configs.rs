@@ -100,7 +100,7 @@ pub(crate) struct GatewayPlan<'a> {
     pub(crate) nodes: &'a [String],
     /// The host of the project's site.
     pub(crate) site_host: &'a str,
-    /// Its root.
+    /// What is there: a path below /ipfs/ or /ipns/.
     pub(crate) site_root: &'a str,
     /// Where the access log goes.
     pub(crate) access_log: PathBuf,
@@ -185,7 +185,7 @@ upstream:
 {nodes}{mirror}{access}",
             mirror = self.part.section(),
             host = quoted(self.site_host),
-            root = quoted(&format!("/ipfs/{}", self.site_root)),
+            root = quoted(self.site_root),
             access = access(&self.access_log, self.part.env()),
         )
     }
@@ -293,7 +293,7 @@ mod tests {
             place: plan().gateways[0],
             nodes,
             site_host: "site.localhost",
-            site_root: "bafyroot",
+            site_root: "/ipfs/bafyroot",
             access_log: "/data/logs/gateway-0.access.log".into(),
             part: Part::Production("http://127.0.0.1:8081", Path::new("/data/mirror/gateway-0")),
         };

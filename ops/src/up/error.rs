@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 
-use crate::add::{AddError, client_exit};
+use crate::add::client_exit;
 use crate::client::ClientError;
 use crate::output::Exit;
+use crate::publish::PublishError;
 
 /// Why the fleet does not run.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +123,9 @@ pub(crate) enum UpError {
     /// An admin listener could not be asked.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The project's site could not be imported.
-    #[error("could not import the project's site: {0}")]
-    Site(#[from] AddError),
+    /// The project's site could not be published.
+    #[error("could not publish the project's site: {0}")]
+    Site(Box<PublishError>),
     /// Signals cannot be listened to.
     #[error("could not listen for signals: {0}")]
     Signals(#[source] io::Error),
@@ -134,6 +135,12 @@ pub(crate) enum UpError {
     /// A second signal came before all was drained.
     #[error("stopped at once; what was in flight is lost")]
     Killed,
+}
+
+impl From<PublishError> for UpError {
+    fn from(error: PublishError) -> Self {
+        Self::Site(Box::new(error))
+    }
 }
 
 impl UpError {

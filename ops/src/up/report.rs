@@ -52,9 +52,11 @@ fn text(fleet: &Fleet, program: &Path, style: Style) -> String {
     {
         files.row([name, &config.display().to_string(), &log.display().to_string()]);
     }
-    let add = format!("{} add --data {} PATH", program.display(), fleet.data.display());
+    let (program, data) = (program.display(), fleet.data.display());
+    let (add, publish) =
+        (format!("{program} add --data {data} PATH"), format!("{program} publish --data {data}"));
     format!(
-        "\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n  {add}\n  open the CID that it prints as {gateway}/ipfs/CID\n  Ctrl-C drains and stops everything\n",
+        "\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n  {add}\n  open the CID that it prints as {gateway}/ipfs/CID\n  {publish}\n  makes the site anew, with the figures of a Prometheus if there is one\n  Ctrl-C drains and stops everything\n",
         style.strong("Ready. Open in a browser:"),
         open.render("  ", style),
         style.strong("For the operator, on this machine only:"),
@@ -101,7 +103,11 @@ mod tests {
             data: "/d/.bifrost".into(),
             gateways: vec![process("gateway-0", 8080)],
             nodes: vec![process("node-0", 8180), process("node-1", 8181)],
-            site: Site { url: "http://site.localhost:8080/".into(), root: "bafyroot".into() },
+            site: Site {
+                url: "http://site.localhost:8080/".into(),
+                root: "bafyroot".into(),
+                key: None,
+            },
             staging: None,
             observe: None,
         }
@@ -127,6 +133,8 @@ Configs and logs (access logs lie beside the logs):
 Next:
   /p/bifrost add --data /d/.bifrost PATH
   open the CID that it prints as http://127.0.0.1:8080/ipfs/CID
+  /p/bifrost publish --data /d/.bifrost
+  makes the site anew, with the figures of a Prometheus if there is one
   Ctrl-C drains and stops everything
 ";
 

@@ -65,7 +65,7 @@ impl Bodies {
     /// Draws them.
     pub(super) fn draw(look: &Look, running: &Config) -> Result<Self, minijinja::Error> {
         let policy = Policy::of(running);
-        let json = policy.json(&look.config);
+        let json = policy.json_text(&look.config);
         let robots = look.config.robots.as_deref().unwrap_or(ROBOTS);
         let version = json!({
             "name": "bifrost-gateway",
@@ -76,7 +76,7 @@ impl Bodies {
             start: Body::html(look.draw("start.html", true, json!({}))?),
             help: Body::html(look.draw("help.html", true, json!({}))?),
             policy: Body::html(look.draw("policy.html", true, &policy)?),
-            policy_json: Body::new("application/json", format!("{json:#}\n")),
+            policy_json: Body::new("application/json", json),
             robots: Body::plain(format!("{}\n", robots.trim_end())),
             version: Body::new("application/json", version.to_string()),
         })

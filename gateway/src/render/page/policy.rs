@@ -8,22 +8,24 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use telemetry::access::Destination;
 
+use super::privacy::Privacy;
 use crate::classify::{HEADER_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX};
 use crate::config::{Config, RenderConfig};
 
-/// What a line of the access log says of a request.
-const LOGGED: [&str; 9] = [
-    "the time",
-    "the address that it came from",
-    "the method and the path, without the query",
-    "the form that was asked for, and the kind of host",
-    "the CID that it led to",
-    "the status, and how the request ended",
-    "the bytes sent and the time taken",
-    "where the content was found",
-    "the ids of the request and of its trace",
+/// What the gateway may be used for.
+const ACCEPTABLE: [&str; 3] = [
+    "Reading and sharing what is on IPFS.",
+    "Trying things out, and software that has another way when this one is closed.",
+    "Clients that check what they get.",
+];
+
+/// What it may not be used for.
+const UNACCEPTABLE: [&str; 4] = [
+    "What is against the law where this gateway runs or where you are.",
+    "Phishing, malware, and whatever else is meant to harm those who open it.",
+    "The only delivery of a busy website or application: run a gateway of your own.",
+    "Copying whole collections as fast as possible: use a node for that.",
 ];
 
 /// How much of something is allowed.
@@ -90,22 +92,25 @@ pub(super) struct Limit {
 /// What the policy says.
 #[derive(Debug, Serialize)]
 pub(super) struct Policy {
+    acceptable: [&'static str; 3],
+    unacceptable: [&'static str; 4],
     limits: Vec<Limit>,
-    /// What is logged of a request; nothing when there is no log.
-    logged: &'static [&'static str],
+    privacy: Privacy,
 }
 
 impl Policy {
     /// The policy of a gateway that runs with this configuration.
     pub(super) fn of(config: &Config) -> Self {
-        let logged: &[_] = match config.access.to {
-            Destination::Off => &[],
-            Destination::Stdout | Destination::File => &LOGGED,
-        };
-        Self { limits: limits(config), logged }
+        let (limits, privacy) = (limits(config), Privacy::of(config));
+        Self { acceptable: ACCEPTABLE, unacceptable: UNACCEPTABLE, limits, privacy }
     }
 
-    /// The twin for machines.
+    /// The twin as it is sent.
+    pub(super) fn json_text(&self, pages: &super::Config) -> String {
+        format!("{:#}\n", self.json(pages))
+    }
+
+    /// The twin for machines; `said` has the limits as people read them, in the order of the page.
     pub(super) fn json(&self, pages: &super::Config) -> Value {
         let limits: Map<String, Value> =
             self.limits.iter().map(|limit| (limit.name.to_owned(), limit.amount.json())).collect();
@@ -113,8 +118,11 @@ impl Policy {
             "operator": pages.operator,
             "abuse": pages.abuse,
             "security": pages.security_contact,
+            "acceptable": self.acceptable,
+            "unacceptable": self.unacceptable,
             "limits": limits,
-            "logged": self.logged,
+            "said": self.limits,
+            "privacy": self.privacy,
             "best_effort": true,
         })
     }
@@ -204,7 +212,7 @@ fn of_content(render: &RenderConfig) -> [(&'static str, &'static str, Amount); 4
 }
 
 /// A time as people say it, in the largest unit that gives a whole number.
-fn spoken(time: Duration) -> String {
+pub(super) fn spoken(time: Duration) -> String {
     let (seconds, millis) = (time.as_secs(), time.subsec_millis());
     let (number, unit) = match seconds {
         _ if millis > 0 => return format!("{} seconds", time.as_secs_f64()),
@@ -252,14 +260,6 @@ mod tests {
         assert_eq!(found(&policy, "cars_max").text, "0", "zero refuses all of them");
         let json = policy.json(&config.pages);
         assert_eq!(json["limits"]["requests_per_client_max"], Value::Null);
-    }
-
-    #[test]
-    fn log_that_is_off_is_told() {
-        let mut config = Config::default();
-        assert!(!Policy::of(&config).logged.is_empty());
-        config.access.to = Destination::Off;
-        assert!(Policy::of(&config).logged.is_empty());
     }
 
     #[test]

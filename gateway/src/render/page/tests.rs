@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 use ipfs::Cid;
 use ipfs::trustless::{Phase, Retrieval};
+use telemetry::metrics::Label;
 
 use super::*;
 use crate::classify::OwnPage;
@@ -190,6 +191,47 @@ fn content_that_is_not_to_be_had_leads_to_a_check_where_one_is_configured() {
     assert!(text(told(&pages, &why_not, "text/html")).contains(&link));
     let elsewhere = why("-", 500, Outcome::BadContent);
     assert!(!text(told(&pages, &elsewhere, "text/html")).contains("check.example"));
+}
+
+#[test]
+fn every_page_of_a_failure_leads_to_the_policy() {
+    let policy_url = Some("https://gw.example/policy".to_owned());
+    let (own, elsewhere) = (Config::default(), Config { policy_url, ..Config::default() });
+    for outcome in Outcome::ALL {
+        let status = [404, 429, 504][outcome.index() % 3];
+        let mut why = why("-", status, *outcome);
+        let page = text(told(&pages(&own), &why, "text/html"));
+        assert!(page.contains("<a href=\"/policy\">Usage policy</a>"), "{outcome:?}: {page}");
+        why.on_gateway = false;
+        let page = text(told(&pages(&elsewhere), &why, "text/html"));
+        let link = "<a href=\"https://gw.example/policy\">Usage policy</a>";
+        assert!(page.contains(link), "{outcome:?}: {page}");
+    }
+}
+
+#[test]
+fn numbers_on_the_page_are_those_of_the_configuration() {
+    let mut config = crate::config::Config::default();
+    config.limit.requests_max = 4711;
+    config.server.first_byte_timeout = Duration::from_secs(23);
+    config.access.to = telemetry::access::Destination::File;
+    config.access.keep_for = Duration::from_secs(5 * 86_400);
+    let pages = Pages::new(&config.pages, &config).expect("the pages are drawn");
+    let drawn = |page| {
+        text(pages.own(page, &HeaderMap::new(), false, SystemTime::now()).expect("it is there"))
+    };
+    let (page, twin) = (drawn(OwnPage::Policy), drawn(OwnPage::PolicyJson));
+    let twin: serde_json::Value = serde_json::from_str(&twin).expect("JSON");
+    for limit in twin["said"].as_array().expect("a list") {
+        let [says, text] = ["says", "text"].map(|key| limit[key].as_str().expect("a text"));
+        let row = format!("<tr><th scope=\"row\">{says}</th><td>{text}</td></tr>");
+        assert!(page.contains(&row), "{row} in {page}");
+    }
+    for number in ["<td>4711</td>", "<td>23 seconds</td>", "are kept: 5 days."] {
+        assert!(page.contains(number), "{number} in {page}");
+    }
+    assert_eq!(twin["privacy"]["kept"][0]["seconds"], 432_000);
+    assert!(page.contains("without a service level agreement"), "{page}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Measured, Shown, seconds, span, step, written};
 use crate::dash::dictionary::Number;
-use crate::site::escape;
+use crate::site::{STYLE, escape};
 
 /// The size of a sparkline, in its own units.
 const WIDTH: f64 = 600.0;
@@ -12,68 +12,34 @@ const HEIGHT: f64 = 60.0;
 /// Room at all sides, so that no line is cut.
 const EDGE: f64 = 3.0;
 
-const HEAD: &str = "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
-<title>How the gateways are doing – Bifrost</title>
-<link rel=\"icon\" href=\"data:,\">
-<style>
-:root { color-scheme: light dark; --paper: #fff; --ink: #1d2430; --quiet: #5a6475; --line: #d9dee7;
-  --link: #0b5cad; --tint: #f3f6fa; --s0: #0b5cad; --s1: #a8480b; --s2: #1b7a3d; --s3: #8a2d8a; }
-@media (prefers-color-scheme: dark) { :root { --paper: #12161d; --ink: #e6eaf1; --quiet: #9aa5b8;
-  --line: #2c3442; --link: #7db7f5; --tint: #1a2029; --s0: #7db7f5; --s1: #f5a86b; --s2: #6fd596;
-  --s3: #e39be3; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 46rem; padding: 0 1.1rem 3rem; background: var(--paper);
-  color: var(--ink); font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: break-word; }
-a { color: var(--link); }
-a:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-.skip { position: absolute; left: -100rem; }
-.skip:focus { left: 1rem; top: 1rem; background: var(--paper); padding: .5rem; }
-h1 { font-size: 1.8rem; line-height: 1.25; margin: 1.5rem 0 .6rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .2rem; }
-.age { background: var(--tint); border-left: 4px solid var(--link); padding: .5rem .8rem; }
-.quiet { color: var(--quiet); font-size: .9rem; }
-table { border-collapse: collapse; margin: .4rem 0; }
-th, td { padding: .15rem .8rem .15rem 0; text-align: left; font-weight: normal; }
-td { font-variant-numeric: tabular-nums; white-space: nowrap; }
-svg { display: block; width: 100%; height: 4rem; background: var(--tint); border-radius: 4px; }
-svg path { fill: none; stroke-width: 2; stroke-linecap: round; vector-effect: non-scaling-stroke; }
-.s0 { stroke: var(--s0); } .s1 { stroke: var(--s1); stroke-dasharray: 6 3; }
-.s2 { stroke: var(--s2); stroke-dasharray: 2 3; } .s3 { stroke: var(--s3); stroke-dasharray: 9 3 2 3; }
-</style>
-</head>
-<body>
-<a class=\"skip\" href=\"#main\">Skip to the figures</a>
-<main id=\"main\">
-<h1>How the gateways are doing</h1>
-";
+/// The page; it needs nothing beside it.
+pub(super) fn page(main: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>How the gateways are doing – Bifrost</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">Skip to the figures</a>\n<main id=\"main\">\n{main}</main>\n\
+         </body>\n</html>\n"
+    )
+}
 
-const TAIL: &str =
-    "<p class=\"quiet\">The same figures for programs: <a href=\"metrics.json\">metrics.json</a>.
-They are made from the definitions that our own dashboards have.</p>
-</main>
-</body>
-</html>
-";
-
-/// The page.
-pub(super) fn page(public: &[&Number], measured: &Measured) -> String {
-    let mut out = HEAD.to_owned();
+/// What it says.
+pub(super) fn main(public: &[&Number], measured: &Measured) -> String {
+    let mut out = "<h1>How the gateways are doing</h1>\n".to_owned();
     out.push_str(&age(measured));
     for number in public {
         let shown = measured.values.get(&number.id).map_or(&[][..], Vec::as_slice);
         out.push_str(&section(number, shown, measured));
     }
-    out + TAIL
+    out + "<p class=\"quiet\">The same figures for programs: <a href=\"metrics.json\">metrics.json</a>.\n\
+           They are made from the definitions that our own dashboards have.</p>\n"
 }
 
 /// How old the figures are.
 fn age(measured: &Measured) -> String {
     let Some(at) = measured.at else {
-        return "<p class=\"age\">This copy holds no figures, only what they mean.</p>\n"
+        return "<p class=\"note\">This copy holds no figures, only what they mean.</p>\n"
             .to_owned();
     };
     let newest = match measured.newest {
@@ -85,7 +51,7 @@ fn age(measured: &Measured) -> String {
     };
     let asked = moment(seconds(at) as f64);
     format!(
-        "<p class=\"age\">Asked on <time datetime=\"{0}\">{0}</time>; {newest}. This page does not \
+        "<p class=\"note\">Asked on <time datetime=\"{0}\">{0}</time>; {newest}. This page does not \
          renew itself.</p>\n",
         asked
     )
@@ -102,7 +68,7 @@ fn section(number: &Number, shown: &[Shown], measured: &Measured) -> String {
     match measured.at {
         None => {}
         Some(_) if shown.is_empty() => {
-            let why = number.allow_empty.as_deref().unwrap_or("nobody knows why");
+            let why = number.allow_empty.as_deref().unwrap_or("nothing was measured yet");
             out.push_str(&format!("<p>No figures: {}.</p>\n", escape(why)));
         }
         Some(at) => {
@@ -115,7 +81,7 @@ fn section(number: &Number, shown: &[Shown], measured: &Measured) -> String {
 
 /// The last values; one that is older than the page says tells its own time.
 fn table(number: &Number, shown: &[Shown], newest: f64) -> String {
-    let mut out = "<table>\n<tbody>\n".to_owned();
+    let mut out = "<table class=\"values\">\n<tbody>\n".to_owned();
     for one in shown {
         let (time, value) = one.points.last().copied().unwrap_or_default();
         let old = time + step(number).as_secs_f64() < newest;
@@ -150,7 +116,7 @@ fn spark(number: &Number, shown: &[Shown], until: f64) -> String {
         past(number)
     );
     let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
          aria-label=\"{}\">\n",
         escape(&said)
     );

@@ -9,7 +9,7 @@ fn dictionary() -> Dictionary {
 
 fn measured(name: &str) -> Measured {
     let at = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-    let points = vec![(1_799_990_000.0, 0.5), (1_799_999_940.0, 1.0)];
+    let points = vec![(1_799_600_000.0, 0.5), (1_799_999_940.0, 1.0)];
     let shown = vec![Shown { name: name.to_owned(), points }];
     let dictionary = dictionary();
     let values = dictionary.numbers.iter().map(|one| (one.id.clone(), shown.clone()));

@@ -1,5 +1,7 @@
 //! Which pages there are, that they link to each other, and that nothing in them is markup of strangers.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;

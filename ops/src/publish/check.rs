@@ -1,0 +1,242 @@
+//! What is looked at before a site takes the place of another: sizes, links, headings, and that nothing
+//! in it comes from elsewhere or is of a client.
+//!
+//! Pages are ours and written in one way, so that looking for attributes is enough; a browser looks at
+//! all of them again in a test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::search::headings;
+use crate::findings::Finding;
+
+/// Most bytes of a page with all that it loads.
+pub(super) const PAGE_BYTES_MAX: usize = 100 * 1024;
+
+/// The files of a site by their paths.
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
+
+/// Pages that are as large as what they draw, and frame themselves: graphs of whole programs.
+const OF_PROFILES: &str = "profiles/";
+
+/// Where figures of a fleet are shown: no address may stand there, whoever's it is.
+const MEASURED: [&str; 5] =
+    ["status.html", "status.json", "metrics.html", "metrics.json", "mirror.html"];
+
+/// The slots of the frame.
+const SLOTS: [&str; 6] =
+    ["{{up}}", "{{scripts}}", "{{nav}}", "{{title}}", "{{summary}}", "{{main}}"];
+
+/// Everything that is wrong with a site.
+pub(super) fn check(files: &Files) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let texts: BTreeMap<&str, &str> = files
+        .iter()
+        .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
+        .collect();
+    let pages: BTreeMap<&str, &str> = texts
+        .iter()
+        .filter(|(path, _)| path.ends_with(".html"))
+        .map(|(path, text)| (*path, *text))
+        .collect();
+    let ids: BTreeMap<&str, BTreeSet<&str>> =
+        pages.iter().map(|(path, text)| (*path, values(text, " id=\"").collect())).collect();
+    for (path, text) in &pages {
+        let mut found = |rule, text: String| findings.push(Finding::at(*path, 0, rule, text));
+        links(path, text, files, &ids, &mut found);
+        whole(text, &mut found);
+        if !path.starts_with(OF_PROFILES) {
+            size(path, text, files, &mut found);
+            form(text, &mut found);
+        }
+    }
+    for (path, text) in &texts {
+        if let Some(address) = address(text, MEASURED.contains(path)) {
+            let text = format!("{address} may be the address of somebody: leave it out");
+            findings.push(Finding::at(*path, 0, "client-data", text));
+        }
+        if MEASURED.contains(path)
+            && let Some(cid) = cid(text)
+        {
+            let text = format!("{cid} may be what somebody read: leave it out");
+            findings.push(Finding::at(*path, 0, "client-data", text));
+        }
+    }
+    findings
+}
+
+/// The values of an attribute.
+fn values<'a>(text: &'a str, attribute: &'a str) -> impl Iterator<Item = &'a str> {
+    let rest = move |(at, _)| text[at + attribute.len()..].split('"').next();
+    text.match_indices(attribute).filter_map(rest)
+}
+
+/// What a page leads to is there, and what it loads is its own.
+fn links(
+    path: &str,
+    text: &str,
+    files: &Files,
+    ids: &BTreeMap<&str, BTreeSet<&str>>,
+    found: &mut impl FnMut(&'static str, String),
+) {
+    for link in values(text, " href=\"") {
+        let elsewhere = link.contains(':');
+        let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+        let Some(page) = resolved(path, target).filter(|_| !elsewhere) else {
+            if !["https://", "http://", "mailto:", "data:,"]
+                .iter()
+                .any(|known| link.starts_with(known))
+            {
+                found("broken-link", format!("{link:?} leads nowhere"));
+            }
+            continue;
+        };
+        if !files.contains_key(&page) {
+            found("broken-link", format!("{link:?} leads to {page}, which is not there"));
+        } else if !anchor.is_empty() && !ids.get(&page[..]).is_some_and(|ids| ids.contains(anchor))
+        {
+            found("broken-anchor", format!("{link:?} leads to no heading of {page}"));
+        }
+    }
+    for source in values(text, " src=\"") {
+        let is_own = resolved(path, source).is_some_and(|page| files.contains_key(&page));
+        if source.contains(':') || !is_own {
+            found("external", format!("{source:?} is loaded, and is no file of this site"));
+        }
+    }
+    let styles = text.match_indices("<link rel=\"stylesheet\" href=\"http").count();
+    if styles > 0 {
+        found("external", "its style comes from elsewhere".to_owned());
+    }
+}
+
+/// The file that a link means, from a page; none above the root.
+pub(super) fn resolved(from: &str, link: &str) -> Option<String> {
+    if link.is_empty() {
+        return Some(from.to_owned());
+    }
+    let mut steps: Vec<&str> = from.split('/').collect();
+    steps.pop();
+    for step in link.split('/') {
+        match step {
+            ".." => drop(steps.pop()?),
+            "." => {}
+            step => steps.push(step),
+        }
+    }
+    let whole = steps.join("/");
+    Some(if whole.is_empty() || whole.ends_with('/') {
+        format!("{whole}index.html")
+    } else {
+        whole
+    })
+}
+
+/// A page is written to its end, and no slot is left.
+fn whole(text: &str, found: &mut impl FnMut(&'static str, String)) {
+    if !text.trim_end().ends_with("</html>") {
+        found("cut", "the page has no end".to_owned());
+    }
+    for slot in SLOTS.iter().filter(|slot| text.contains(**slot)) {
+        found("slot", format!("{slot} was not filled"));
+    }
+}
+
+/// A page is small with all that it loads.
+fn size(path: &str, text: &str, files: &Files, found: &mut impl FnMut(&'static str, String)) {
+    let style = text
+        .split("<link rel=\"stylesheet\"")
+        .nth(1)
+        .and_then(|rest| values(rest, " href=\"").next());
+    let loads = values(text, " src=\"").chain(style).filter_map(|link| resolved(path, link));
+    let loaded: usize = loads.filter_map(|path| files.get(&path)).map(Vec::len).sum();
+    let all = text.len() + loaded;
+    if all > PAGE_BYTES_MAX {
+        found(
+            "page-size",
+            format!("it has {all} bytes with what it loads: {PAGE_BYTES_MAX} are allowed"),
+        );
+    }
+}
+
+/// A page can be read by everybody: a language, a title, one first heading, none left out below it.
+fn form(text: &str, found: &mut impl FnMut(&'static str, String)) {
+    for needed in [
+        "<html lang=\"",
+        "<meta charset=\"utf-8\">",
+        "name=\"viewport\"",
+        "<title>",
+        "<main id=\"main\">",
+        "href=\"#main\"",
+        "content-security-policy",
+    ] {
+        if !text.contains(needed) {
+            found("form", format!("it lacks {needed}"));
+        }
+    }
+    let headings = headings(text);
+    let first = headings.iter().filter(|heading| heading.level == 1).count();
+    if first != 1 {
+        found("headings", format!("it has {first} headings of the first level"));
+    }
+    for pair in headings.windows(2) {
+        if let [above, below] = pair
+            && below.level > above.level + 1
+        {
+            found(
+                "headings",
+                format!("{:?} is more than one level below {:?}", below.text, above.text),
+            );
+        }
+    }
+    let mut ids = BTreeSet::new();
+    for id in values(text, " id=\"") {
+        if !ids.insert(id) {
+            found("ids", format!("{id:?} is the id of two elements"));
+        }
+    }
+}
+
+/// An address that may be somebody's: where examples are expected, one that is not set aside for them.
+fn address(text: &str, measured: bool) -> Option<&str> {
+    let is_part = |one: char| one.is_ascii_hexdigit() || one == '.' || one == ':';
+    let words = text.split(|one: char| !is_part(one)).map(|word| word.trim_matches(['.', ':']));
+    let dotted = words.flat_map(|word| {
+        // An IPv4 address may have a port behind it.
+        let is_dotted = word.matches('.').count() == 3;
+        [word, word.split(':').next().filter(|_| is_dotted).unwrap_or("")]
+    });
+    dotted.filter(|word| word.len() > 6).find(|word| match word.parse() {
+        Ok(IpAddr::V4(address)) => measured && !address.is_loopback() || !is_example(address),
+        // Times and hashes are no addresses; ranges of documentation are.
+        Ok(IpAddr::V6(address)) => {
+            let given = [0x2001, 0xfd00, 0xfe80].contains(&address.segments()[0]);
+            !address.is_loopback() && (measured || !given) && word.matches(':').count() > 2
+        }
+        Err(_) => false,
+    })
+}
+
+/// Resolvers that everybody knows, which texts name.
+const RESOLVERS: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(8, 8, 8, 8), Ipv4Addr::new(9, 9, 9, 9)];
+
+/// Whether nobody in particular has the address.
+fn is_example(address: Ipv4Addr) -> bool {
+    let known = RESOLVERS.contains(&address)
+        || address.is_loopback()
+        || address.is_private()
+        || address.is_documentation();
+    known || address.is_unspecified() || address.is_link_local() || address.octets()[0] == 0
+}
+
+/// A CID, as content is asked for.
+fn cid(text: &str) -> Option<&str> {
+    let words = text.split(|one: char| !one.is_ascii_alphanumeric());
+    let mut likely =
+        words.filter(|word| word.len() >= 46 && !word.bytes().all(|one| one.is_ascii_digit()));
+    likely.find(|word| word.parse::<ipfs::Cid>().is_ok())
+}
+
+#[cfg(test)]
+mod tests;
