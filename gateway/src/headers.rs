@@ -36,7 +36,7 @@ pub const READ: Headers = Headers {
         header(
             "cache-control",
             "`only-if-cached` answers from what this fleet has, or with 412.",
-            "RFC 9111 §5.2.1.7; Path Gateway, Request Headers",
+            "RFC 9111 §5.2.1; Path Gateway, Request Headers",
         ),
         header("host", "Which host is meant; the table of hosts says as what.", "RFC 9110 §7.2"),
         header("if-none-match", "A copy that is still good gets 304.", "RFC 9110 §13.1.2"),
@@ -226,7 +226,7 @@ pub const ASKED: Headers = Headers {
         ),
         header("bifrost-root", "The root whose providers are to be searched.", "Bifrost"),
         header("bifrost-traffic", "`mirror` is for a copy, which can wait.", "Bifrost"),
-        header("cache-control", "`only-if-cached` where the client said so.", "RFC 9111 §5.2.1.7"),
+        header("cache-control", "`only-if-cached` where the client said so.", "RFC 9111 §5.2.1"),
         header("traceparent", "The trace of the request.", "W3C Trace Context"),
         header("x-request-id", "The id of the request.", "de facto"),
     ],

@@ -28,7 +28,7 @@ pub const READ: Headers = Headers {
         header(
             "cache-control",
             "`only-if-cached` answers from the store, or with 412.",
-            "RFC 9111 §5.2.1.7; Trustless Gateway, Request Headers",
+            "RFC 9111 §5.2.1; Trustless Gateway, Request Headers",
         ),
         header("if-none-match", "A copy that is still good gets 304.", "RFC 9110 §13.1.2"),
         header(

@@ -57,14 +57,16 @@ pub(crate) enum Page {
     Headers,
     /// Outcomes of requests, and exit codes.
     Outcomes,
-    /// Commands and their flags.
+    /// Commands that run a fleet, and their flags.
     Commands,
+    /// Commands that measure, judge and ship it.
+    CommandsMeasure,
     /// What a gateway asks of a node, for whoever writes one.
     TrustlessContract,
 }
 
 /// Every page as it was when this program was built: its name and its text.
-pub(crate) fn pages() -> [(&'static str, &'static str); 7] {
+pub(crate) fn pages() -> [(&'static str, &'static str); 8] {
     macro_rules! page {
         ($name:literal) => {
             ($name, include_str!(concat!("../reference/", $name, ".md")))
@@ -77,6 +79,7 @@ pub(crate) fn pages() -> [(&'static str, &'static str); 7] {
         page!("headers"),
         page!("outcomes"),
         page!("commands"),
+        page!("commands-measure"),
         page!("trustless-contract"),
     ]
 }
@@ -91,6 +94,7 @@ impl Page {
             Page::Headers => "headers",
             Page::Outcomes => "outcomes",
             Page::Commands => "commands",
+            Page::CommandsMeasure => "commands-measure",
             Page::TrustlessContract => "trustless-contract",
         }
     }
@@ -104,6 +108,7 @@ impl Page {
             Page::Headers => lists::headers(facts, unexplained),
             Page::Outcomes => lists::outcomes(facts, unexplained),
             Page::Commands => commands::page(facts, unexplained),
+            Page::CommandsMeasure => commands::measuring(unexplained),
             Page::TrustlessContract => return None,
         })
     }

@@ -133,7 +133,9 @@ fn sections(text: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
         let headed = paragraph.split_once(':').filter(|(heading, _)| {
-            heading.len() <= 20 && heading.chars().all(|c| c.is_alphabetic() || c == ' ')
+            // One or two words; a longer beginning is that of a sentence.
+            heading.split(' ').count() <= 2
+                && heading.chars().all(|c| c.is_alphabetic() || c == ' ')
         });
         match (headed, found.last_mut()) {
             (Some((heading, rest)), _) => {

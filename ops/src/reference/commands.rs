@@ -1,4 +1,4 @@
-//! The page of commands: `bifrost` from its own tree, the processes from their `--help`.
+//! The pages of commands: `bifrost` from its own tree, the processes from their `--help`.
 
 use clap::{Arg, Command};
 
@@ -7,22 +7,58 @@ use super::markdown::{block, cell, code, explained, head, table};
 
 const INTRO: &str = "\
 Results are on stdout, everything else on stderr. `--help` of each command says the same as this page.
+Commands that measure a fleet, judge releases and ship them have [a page of their own](commands-measure.md).
 ";
 
-/// The page.
+const MEASURING_INTRO: &str = "\
+Objectives, dashboards, mirrored releases, profiles, the chart, packages and this reference. What runs a fleet is on
+[the page before](commands.md).
+";
+
+/// Those that are not needed to run a fleet; a page with all of them would be too long to load.
+const MEASURING: [&str; 7] = ["slo", "dash", "mirror", "profile", "chart", "reference", "package"];
+
+/// Commands that run a fleet.
 pub(super) fn page(facts: &Facts, unexplained: &mut Vec<String>) -> String {
     let mut text = head("Commands", INTRO);
     let mut tree = crate::described();
     tree.build();
-    one(&tree, "bifrost", &mut text, unexplained);
+    alone(&tree, "bifrost", &mut text, unexplained);
+    below(&tree, "bifrost", &mut text, unexplained, |name| !MEASURING.contains(&name));
     for said in &facts.said {
         text.push_str(&format!("\n## {}\n\n{}", said.program, block(&said.help)));
     }
     text
 }
 
-/// A command with its flags, and all commands below it.
-fn one(command: &Command, path: &str, text: &mut String, unexplained: &mut Vec<String>) {
+/// Commands that measure, judge and ship.
+pub(super) fn measuring(unexplained: &mut Vec<String>) -> String {
+    let mut text = head("Commands that measure and ship", MEASURING_INTRO);
+    let mut tree = crate::described();
+    tree.build();
+    below(&tree, "bifrost", &mut text, unexplained, |name| MEASURING.contains(&name));
+    text
+}
+
+/// The commands below another that are wanted, each with all below it.
+fn below(
+    command: &Command,
+    path: &str,
+    text: &mut String,
+    unexplained: &mut Vec<String>,
+    is_wanted: fn(&str) -> bool,
+) {
+    for one in command.get_subcommands() {
+        if !one.is_hide_set() && one.get_name() != "help" && is_wanted(one.get_name()) {
+            let path = format!("{path} {}", one.get_name());
+            alone(one, &path, text, unexplained);
+            below(one, &path, text, unexplained, |_| true);
+        }
+    }
+}
+
+/// A command with its flags.
+fn alone(command: &Command, path: &str, text: &mut String, unexplained: &mut Vec<String>) {
     let about = command.get_long_about().or(command.get_about());
     let about = about.map(ToString::to_string).unwrap_or_default();
     explained(path, &about, unexplained);
@@ -42,11 +78,6 @@ fn one(command: &Command, path: &str, text: &mut String, unexplained: &mut Vec<S
     if let Some(after) = after {
         text.push('\n');
         text.push_str(&block(&after.to_string()));
-    }
-    for below in command.get_subcommands() {
-        if !below.is_hide_set() && below.get_name() != "help" {
-            one(below, &format!("{path} {}", below.get_name()), text, unexplained);
-        }
     }
 }
 
@@ -82,10 +113,13 @@ mod tests {
     fn every_command_and_flag_is_explained() {
         let facts = Facts { said: Vec::new(), metrics: Vec::new() };
         let mut unexplained = Vec::new();
-        let text = page(&facts, &mut unexplained);
+        let text = page(&facts, &mut unexplained) + &measuring(&mut unexplained);
         assert_eq!(unexplained, Vec::<String>::new());
         assert!(text.contains("\n## bifrost ipns sign\n"), "{text}");
         assert!(text.contains("`--base-port <"), "{text}");
+        for name in MEASURING {
+            assert_eq!(text.matches(&format!("\n## bifrost {name}\n")).count(), 1, "{name}");
+        }
         assert!(!text.contains("bifrost site build"), "what is hidden is not told");
     }
 }
