@@ -157,6 +157,8 @@ pub(super) fn up(page: &str) -> String {
 fn at_any_width(html: &str) -> String {
     html.replace("<table>", "<div class=\"scroll\" tabindex=\"0\"><table>")
         .replace("</table>", "</table></div>")
+        // The corner above row titles heads nothing.
+        .replace("<th></th>", "<td></td>")
         .replace("<th>", "<th scope=\"col\">")
         .replace("<pre>", "<pre tabindex=\"0\">")
 }
@@ -207,9 +209,13 @@ mod tests {
 
     #[test]
     fn tables_and_code_can_be_scrolled_by_everybody() {
-        let html = read("ops/guides/g.md", "| a |\n|---|\n| `<th>` |\n\n```sh\nx\n```\n").html;
+        let html =
+            read("ops/guides/g.md", "| | a |\n|---|---|\n| b | `<th>` |\n\n```sh\nx\n```\n").html;
         assert!(html.contains("<div class=\"scroll\" tabindex=\"0\"><table>"), "{html}");
-        assert!(html.contains("<th scope=\"col\">a</th>") && html.contains("&lt;th&gt;"), "{html}");
+        assert!(
+            html.contains("<tr><td></td><th scope=\"col\">a</th>") && html.contains("&lt;th&gt;"),
+            "{html}"
+        );
         assert!(html.contains("<pre tabindex=\"0\"><code"), "{html}");
     }
 }
