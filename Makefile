@@ -29,6 +29,7 @@ export PEERS
 .NOTPARALLEL:
 
 PACKAGES ?= target/release-archive
+PROGRAMS := -p bifrost -p bifrost-gateway -p bifrost-node
 
 .PHONY: help run test conformance bench soak faults notes drill release archive deb image programs fmt lint ours deps tidy check-fmt doc unit
 
@@ -42,8 +43,9 @@ help: ## List the commands
 	@echo '  PACKAGES=target/release-archive   where packages are written'
 	@echo '  BIFROST_CACHE=$(BIFROST_CACHE)   where build output and test tools are kept'
 
-run: programs ## Build release binaries and start a fleet on this machine, with staging beside it
-	exec "$(CARGO_TARGET_DIR)/release/bifrost" up $(UP_FLAGS)
+run: ours ## Build optimised binaries and start a fleet on this machine, with staging beside it
+	$(CARGO) build $(LOCKED) --profile quick --bins $(PROGRAMS)
+	exec "$(CARGO_TARGET_DIR)/quick/bifrost" up $(UP_FLAGS)
 
 test: ours deps check-fmt tidy lint doc unit ## Install what tests need, then run every check and every test
 
@@ -103,7 +105,7 @@ image: programs ## Make the image for container engines, without one
 PACK = "$(CARGO_TARGET_DIR)/release/bifrost" package
 PACKED = --bin "$(CARGO_TARGET_DIR)/release" --out "$(PACKAGES)" --time $${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}
 programs: ours
-	$(CARGO) build $(LOCKED) --release --bins -p bifrost -p bifrost-gateway -p bifrost-node
+	$(CARGO) build $(LOCKED) --release --bins $(PROGRAMS)
 
 fmt: ## Format every file
 	$(CARGO) fmt --all

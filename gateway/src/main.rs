@@ -147,7 +147,8 @@ fn started(arguments: &Arguments, config: Config) -> anyhow::Result<ExitCode> {
 fn fail(code: u8, why: &anyhow::Error) -> ExitCode {
     use std::io::Write;
     // There is nobody left to tell if this cannot be written.
-    writeln!(std::io::stderr(), "bifrost-gateway: {why:#}").unwrap_or_default();
+    writeln!(std::io::stderr(), "bifrost-gateway: {}", telemetry::why(why.as_ref()))
+        .unwrap_or_default();
     ExitCode::from(code)
 }
 
@@ -226,7 +227,7 @@ async fn until_told(
                     }
                     Ok(_) => false,
                     Err(error) => {
-                        server.reload_refused(&format!("{error:#}"));
+                        server.reload_refused(&telemetry::why(error.as_ref()));
                         false
                     }
                 };

@@ -79,6 +79,21 @@ impl Difference {
         Self::Links,
     ];
 
+    /// Whether it is of the bytes that were sent, other than their order: in what never changes one side is wrong.
+    #[must_use]
+    pub fn is_of_bytes(self) -> bool {
+        match self {
+            Difference::Length | Difference::Body | Difference::Unverified | Difference::Blocks => {
+                true
+            }
+            Difference::Status
+            | Difference::Header(_)
+            | Difference::ProductionUnverified
+            | Difference::Order
+            | Difference::Links => false,
+        }
+    }
+
     /// Its word in records; that of a header is `header:` and the name.
     #[must_use]
     pub fn text(self) -> String {

@@ -95,7 +95,7 @@ fn main() -> ExitCode {
     }
     let config = match arguments.load() {
         Ok(config) => config,
-        Err(error) => return fail(2, &format!("{error:#}")),
+        Err(error) => return fail(2, &telemetry::why(error.as_ref())),
     };
     if arguments.check_config {
         use std::io::Write;
@@ -140,7 +140,8 @@ async fn run(arguments: &Arguments, config: Config) -> ExitCode {
         let taken = level.and_then(|level| Ok(telemetry.level().set(&level)?));
         service::reloaded(taken.is_ok());
         if let Err(error) = taken {
-            tracing::error!(%error, "configuration was not taken over");
+            let error = telemetry::why(error.as_ref());
+            tracing::error!(error, "configuration was not taken over");
         }
     }
     let clean = node.stop().await;

@@ -123,7 +123,7 @@ impl Admin {
         routes: Arc<dyn Routes>,
     ) -> Result<SocketAddr, AdminError> {
         if config.heap_profile {
-            profile::activate_heap().await.map_err(AdminError::Heap)?;
+            profile::sample_heap(true).map_err(AdminError::Heap)?;
         }
         let token = config.secret()?;
         let open = |address: SocketAddr| match address.ip().to_canonical().is_loopback() {

@@ -21,8 +21,10 @@ pub mod profile;
 pub mod service;
 pub mod tasks;
 pub mod trace;
+mod why;
 
 pub use drain::{Drain, InFlight, Readiness};
 pub use install::{InstallError, Telemetry, install};
 pub use process::Process;
 pub use tasks::{TaskError, TaskHandle, Tasks};
+pub use why::why;

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub use cpu::cpu;
-pub use heap::{HeapProfile, activate_heap, heap};
+pub use heap::{HeapProfile, heap, sample_heap};
 
 use crate::Tasks;
 

@@ -135,7 +135,7 @@ fn make_run_ends_in_what_the_test_starts_in_its_place() {
         if let Kind::Instead(_, instead) = &block.kind { Some(instead.as_str()) } else { None }
     });
     let words = instead.and_then(|command| command.strip_prefix("bifrost ")).expect("it is ours");
-    assert!(last.ends_with(&format!("/release/bifrost\" {words}")), "{last}");
+    assert!(last.ends_with(&format!("/quick/bifrost\" {words}")), "{last}");
 }
 
 mod wrong {

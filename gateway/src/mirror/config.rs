@@ -58,6 +58,9 @@ pub struct Config {
     /// Failures in a row after which staging is left alone for `pause`; then one request tries it
     /// again. Default 16.
     pub unhealthy_after: u32,
+    /// Answers in a row whose bytes are wrong after which it is left alone as well: enough to reject it, and each
+    /// costs a record and, of who lies, mostly a connection. Default 256.
+    pub wrong_after: u32,
     /// How long it is left alone. Default 10 s.
     #[serde(with = "telemetry::config::duration")]
     #[schemars(with = "telemetry::config::DurationText")]
@@ -101,6 +104,7 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(60),
             unhealthy_after: 16,
+            wrong_after: 256,
             pause: Duration::from_secs(10),
             retry_after: Duration::from_secs(5),
             again: 0.01,

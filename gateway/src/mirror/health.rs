@@ -1,7 +1,7 @@
 //! Whether staging is asked at all.
 //!
-//! Failures in a row turn it off for a pause; then one request tries it, and the pause is over when
-//! that goes well. Who proves to be no staging is not asked again until somebody changes the settings.
+//! Failures in a row turn it off for a pause, and so do wrong bytes; then one request tries it, and the pause
+//! is over when that goes well. Who proves to be no staging is not asked again until somebody changes the settings.
 //! There is no lock: the line would wait at it for the lane, which the system lets run last of all.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -19,6 +19,8 @@ const LOOP: u64 = u64::MAX;
 pub(super) struct Health {
     began: Instant,
     failures: AtomicU32,
+    /// Answers in a row with wrong bytes.
+    wrong: AtomicU32,
     /// [`WELL`], [`LOOP`], or until when it is left alone, in nanoseconds since `began`.
     until: AtomicU64,
     /// Whether a request that tries it is under way.
@@ -30,6 +32,7 @@ impl Health {
         Self {
             began,
             failures: AtomicU32::new(0),
+            wrong: AtomicU32::new(0),
             until: AtomicU64::new(WELL),
             trying: AtomicBool::new(false),
         }
@@ -59,10 +62,20 @@ impl Health {
 
     /// Notes that it failed; true when it is left alone from here on.
     pub(super) fn failed(&self, config: &Config, now: Instant) -> bool {
-        let failures = self.failures.load(Relaxed).saturating_add(1);
-        self.failures.store(failures, Relaxed);
+        self.counted(&self.failures, config.unhealthy_after, config, now)
+    }
+
+    /// Notes that its bytes were wrong; true when it is left alone from here on.
+    pub(super) fn lied(&self, config: &Config, now: Instant) -> bool {
+        self.failures.store(0, Relaxed);
+        self.counted(&self.wrong, config.wrong_after, config, now)
+    }
+
+    fn counted(&self, row: &AtomicU32, most: u32, config: &Config, now: Instant) -> bool {
+        let count = row.load(Relaxed).saturating_add(1);
+        row.store(count, Relaxed);
         let was_well = self.is_well();
-        let is_over = failures >= config.unhealthy_after.max(1) && !self.is_loop();
+        let is_over = count >= most.max(1) && !self.is_loop();
         if is_over {
             self.until
                 .store(self.nanoseconds(now + config.pause).clamp(WELL + 1, LOOP - 1), Relaxed);
@@ -90,6 +103,7 @@ impl Health {
     /// Forgets everything: another staging is asked.
     pub(super) fn reset(&self) {
         self.failures.store(0, Relaxed);
+        self.wrong.store(0, Relaxed);
         self.until.store(WELL, Relaxed);
         self.trying.store(false, Relaxed);
     }
@@ -124,6 +138,24 @@ mod tests {
         health.answered();
         assert!(health.is_well());
         assert_eq!([health.admit(later), health.admit(later)], [Some(false); 2]);
+    }
+
+    #[test]
+    fn staging_is_left_alone_after_wrong_bytes_in_a_row_and_while_a_trial_has_them() {
+        let config = Config { wrong_after: 2, ..Config::default() };
+        let now = Instant::now();
+        let health = Health::new(now);
+        assert!(!health.lied(&config, now));
+        health.answered();
+        assert!(!health.lied(&config, now) && health.is_well(), "not in a row");
+        assert!(health.lied(&config, now) && health.admit(now).is_none());
+        let later = now + config.pause;
+        assert_eq!(health.admit(later), Some(true));
+        assert!(!health.lied(&config, later) && health.admit(later).is_none(), "it still does");
+        let later = later + config.pause;
+        assert_eq!(health.admit(later), Some(true));
+        health.answered();
+        assert!(health.is_well());
     }
 
     #[test]

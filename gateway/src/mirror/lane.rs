@@ -80,9 +80,15 @@ pub(super) fn start(
     };
     let (ended, end) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
-        // Where it is refused the lane counts as much as the line.
         let last = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, last).ok();
+        if let Err(error) =
+            set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, last)
+        {
+            warn!(
+                ?error,
+                "the mirror's thread counts as much as the line: its priority was refused"
+            );
+        }
         runtime.block_on(lane.run(offers));
         drop(runtime);
         ended.send(()).ok();
@@ -167,6 +173,9 @@ impl Lane {
             None => (answer::Class::Network, Agreement::Rates),
         };
         self.shared.count(offer, &answered, class, &agreement);
+        if offer.lane == Way::Staging && answered.failure.is_none() && !answered.is_busy() {
+            self.shared.judge(offer, class, &agreement);
+        }
         let differences = agreement.differences().iter().map(|found| found.text()).collect();
         let pair = Pair {
             v: VERSION,
@@ -264,7 +273,21 @@ impl Shared {
                     info!("staging is full, and left alone for a while");
                 }
             }
-            None => health.answered(),
+            // What it said decides, once it is compared.
+            None => {}
+        }
+    }
+
+    /// Notes whether what staging said was right.
+    fn judge(&self, offer: &Offer, class: answer::Class, agreement: &Agreement) {
+        let is_wrong = class == answer::Class::Verifiable
+            && agreement.differences().iter().any(|found| found.is_of_bytes());
+        if !is_wrong {
+            self.health.answered();
+        } else if self.health.lied(&offer.settings.config, Instant::now()) {
+            warn!(
+                "staging sends wrong bytes, one answer after another; it is left alone for a while"
+            );
         }
     }
 

@@ -149,9 +149,9 @@ impl Gateway {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
-    /// Waits until a metric has grown to this value, for at most two seconds.
+    /// Waits until a metric has grown to this value, for at most twenty seconds.
     pub(crate) async fn metric_at_least(&self, name: &str, value: u64) {
-        for _ in 0..200 {
+        for _ in 0..2000 {
             if self.metric(name, "") >= value {
                 return;
             }
@@ -160,9 +160,9 @@ impl Gateway {
         panic!("{name} is {}, less than {value}", self.metric(name, ""));
     }
 
-    /// Waits until a metric has this value, for at most two seconds.
+    /// Waits until a metric has this value, for at most twenty seconds.
     pub(crate) async fn metric_becomes(&self, name: &str, labels: &str, value: u64) {
-        for _ in 0..200 {
+        for _ in 0..2000 {
             if self.metric(name, labels) == value {
                 return;
             }

@@ -30,7 +30,8 @@ pub struct Config {
     #[schemars(with = "crate::config::DurationText")]
     pub header_timeout: Duration,
     /// Whether the allocator samples from the start, so that the first heap profile holds all.
-    /// Default false: it samples from the first heap profile on.
+    /// Default false: it samples from the first heap profile on. `PUT` and `DELETE` of `/debug/pprof/heap` turn it
+    /// on and off later.
     pub heap_profile: bool,
 }
 

@@ -23,11 +23,15 @@ const LIST: &[&str] = &[
     "GET /debug/pprof/profile?seconds=30&hz=99",
     "GET /debug/pprof/heap",
     "GET /debug/pprof/allocs (the same)",
+    "PUT /debug/pprof/heap (the allocator samples from here on)",
+    "DELETE /debug/pprof/heap (it ceases to)",
     "GET /debug/pprof/goroutine",
     "GET /log/level",
     "PUT /log/level (the body is a level, or directives such as info,gateway::cache=debug)",
 ];
 
+/// Which can be turned on and off as well as read.
+const HEAP: &str = "/debug/pprof/heap";
 /// Length of a processor profile when none is asked for, as in Go.
 const CPU_SECONDS: u32 = 30;
 const CPU_HERTZ: u32 = 99;
@@ -64,13 +68,15 @@ impl Endpoints {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/log/level" if request.method() == Method::PUT => self.set_level(request).await,
+            HEAP if request.method() == Method::PUT => sample_heap(true),
+            HEAP if request.method() == Method::DELETE => sample_heap(false),
             "/livez"
             | "/readyz"
             | "/metrics"
             | "/debug/metrics/prometheus"
             | "/version"
             | "/debug/pprof/profile"
-            | "/debug/pprof/heap"
+            | HEAP
             | "/debug/pprof/allocs"
             | "/debug/pprof/goroutine"
             | "/log/level"
@@ -87,7 +93,7 @@ impl Endpoints {
             "/version" => self.version(),
             "/log/level" => self.level(),
             "/debug/pprof/profile" => self.cpu(&request).await,
-            "/debug/pprof/heap" | "/debug/pprof/allocs" => self.heap().await,
+            HEAP | "/debug/pprof/allocs" => self.heap().await,
             "/debug/pprof/goroutine" => profile_answer(profile::tasks(&self.shown.tasks)),
             _ => self.own(request).await,
         }
@@ -197,6 +203,19 @@ fn profile_answer(bytes: Vec<u8>) -> Response<Body> {
     answer::answer(StatusCode::OK, "application/octet-stream", answer::full(bytes))
 }
 
+fn sample_heap(on: bool) -> Response<Body> {
+    match profile::sample_heap(on) {
+        Ok(()) => {
+            tracing::info!(on, "heap sampling set");
+            answer::text(
+                StatusCode::OK,
+                format!("heap sampling is {}\n", if on { "on" } else { "off" }),
+            )
+        }
+        Err(error) => profile_failure(&error),
+    }
+}
+
 fn profile_failure(error: &ProfileError) -> Response<Body> {
     let status = match error {
         ProfileError::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -220,7 +239,11 @@ fn failed(status: StatusCode, detail: String) -> Response<Body> {
 }
 
 fn not_allowed(path: &str) -> Response<Body> {
-    let allowed = if path == "/log/level" { "GET, HEAD, PUT" } else { "GET, HEAD" };
+    let allowed = match path {
+        "/log/level" => "GET, HEAD, PUT",
+        HEAP => "GET, HEAD, PUT, DELETE",
+        _ => "GET, HEAD",
+    };
     let detail = format!("{path} takes {allowed}");
     let mut response = answer::problem(StatusCode::METHOD_NOT_ALLOWED, &detail);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));

@@ -21,19 +21,20 @@ pub struct HeapProfile {
     pub sampled_for: Option<Duration>,
 }
 
-/// Has the allocator sample from here on. Each sample stands for 512 KiB of allocations and walks a
-/// stack: a gateway that serves small files from memory as fast as it can pays for it, and the row "heap
-/// sampling" of `make bench` says how much.
+/// Has the allocator sample from here on, or cease to. Each sample stands for 512 KiB of allocations and
+/// walks a stack: a gateway that serves small files from memory as fast as it can pays for it, and the row
+/// "heap sampling" of `make bench` says how much. What was sampled before is kept.
 ///
 /// # Errors
 /// `Busy` while a profile is taken, `NoHeap` when the allocator cannot, `Heap` when it refuses.
-pub async fn activate_heap() -> Result<(), ProfileError> {
+pub fn sample_heap(on: bool) -> Result<(), ProfileError> {
     let control = control()?;
     let mut control = control.try_lock().map_err(|_| ProfileError::Busy)?;
-    if !control.activated() {
-        control.activate().map_err(|error| ProfileError::Heap(error.to_string()))?;
+    if control.activated() == on {
+        return Ok(());
     }
-    Ok(())
+    let changed = if on { control.activate() } else { control.deactivate() };
+    changed.map_err(|error| ProfileError::Heap(error.to_string()))
 }
 
 /// Takes a heap profile, and has the allocator sample from here on if it did not.
@@ -42,7 +43,7 @@ pub async fn activate_heap() -> Result<(), ProfileError> {
 /// `Busy` when another is taken at the same moment; `NoHeap` when the allocator cannot; `Heap` when it fails; `Lost`
 /// when the process shuts down.
 pub async fn heap(tasks: &Tasks) -> Result<HeapProfile, ProfileError> {
-    activate_heap().await?;
+    sample_heap(true)?;
     let mut control = control()?.try_lock_owned().map_err(|_| ProfileError::Busy)?;
     let taken = tasks.spawn_blocking("heap profile", move || {
         let sampled_for = match control.get_md().start_time {

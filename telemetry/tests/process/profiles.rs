@@ -96,6 +96,24 @@ async fn heap_profile_shows_who_holds_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heap_sampling_is_turned_off_and_on_while_serving() {
+    let (address, _alone) = start().await;
+    let off = call(address, "DELETE /debug/pprof/heap").await;
+    assert_eq!((off.status, off.text().as_str()), (200, "heap sampling is off\n"));
+    let unseen = hold_memory();
+    let on = call(address, "PUT /debug/pprof/heap").await;
+    assert_eq!((on.status, on.text().as_str()), (200, "heap sampling is on\n"));
+    let answer = call(address, "GET /debug/pprof/heap").await;
+    assert!(!go_tool_pprof(&["-raw"], &answer.body).contains("hold_memory"), "it was held unseen");
+    let seen = hold_memory();
+    let answer = call(address, "GET /debug/pprof/heap").await;
+    assert!(go_tool_pprof(&["-raw"], &answer.body).contains("hold_memory"), "it was held in sight");
+    drop((unseen, seen));
+    let answer = call(address, "POST /debug/pprof/heap").await;
+    assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD, PUT, DELETE".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn goroutine_profile_counts_tasks_by_name() {
     let (address, _alone) = start_with(|tasks| {
         for _ in 0..3 {
