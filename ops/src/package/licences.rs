@@ -17,8 +17,9 @@ const APART: [&str; 6] = ["tests", "test", "benches", "examples", "fuzz", "targe
 const HEAD: &str = "What the programs of Bifrost are linked with is under licences of its own. These are their texts, as the
 authors ship them; which of them a package is under says bifrost.cdx.json, beside this file.
 ";
+/// Stands above each text, and in none of them.
 const RULE: &str =
-    "================================================================================";
+    "-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=";
 
 /// The file.
 ///
