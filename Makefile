@@ -122,8 +122,10 @@ ours:
 	  echo "$(CURDIR)" > "$(CARGO_TARGET_DIR)/checkout"; \
 	fi
 
+# Tidy holds what any system would link to the policy, and asks no registry for it.
 deps:
 	tests/interop/install.sh
+	$(CARGO) fetch $(LOCKED)
 
 check-fmt:
 	$(CARGO) fmt --all -- --check

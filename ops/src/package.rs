@@ -1,5 +1,5 @@
-//! `bifrost package`: what is shipped, made from built programs and this project without a network, an
-//! engine or a clock. The same programs of the same commit give the same bytes.
+//! `bifrost package`: what is shipped, made from built programs and this project without an engine or a
+//! clock. The same programs and libraries of the same commit give the same bytes.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,15 +12,19 @@ use crate::whole::write_whole;
 
 mod archive;
 mod binary;
+mod brought;
 mod chart;
 mod deb;
 mod image;
+mod licences;
+mod linked;
 mod sbom;
 mod software;
 #[cfg(test)]
 mod tests;
 mod tree;
 
+use linked::Linked;
 use software::Software;
 
 const EXAMPLES: &str = "Examples:
@@ -72,6 +76,10 @@ struct BuildArgs {
     /// The folder that packages are written to.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// The commit that labels of the image name [default: the one that was built or, where the build does
+    /// not say, the one that is checked out at the root].
+    #[arg(long, value_name = "COMMIT", env = "BIFROST_COMMIT")]
+    revision: Option<String>,
 }
 
 /// Why there is no package.
@@ -148,8 +156,9 @@ pub(crate) fn run(args: &PackageArgs) -> ExitCode {
         Command::Image(args) => build(args, &[image::build]),
         Command::Sbom(args) => {
             let stamp = Stamp { time: args.time };
-            sbom::document(&args.root, stamp, std::env::consts::ARCH)
-                .map(|document| output::result(&document))
+            Linked::read(&args.root, std::env::consts::ARCH)
+                .and_then(|linked| sbom::document(&args.root, &linked, stamp))
+                .map(|document| output::result(&sbom::text(&document)))
         }
     };
     match done {
@@ -161,7 +170,9 @@ pub(crate) fn run(args: &PackageArgs) -> ExitCode {
 /// Makes packages, and with more than one the file with their sums, which is written last.
 fn build(args: &BuildArgs, makers: &[Maker]) -> Result<(), PackageError> {
     let stamp = Stamp { time: args.project.time };
-    let software = Software::gather(&args.bin, &args.project.root, stamp)?;
+    // A variable that is set to nothing says nothing.
+    let revision = args.revision.clone().filter(|revision| !revision.is_empty());
+    let software = Software::gather(&args.bin, &args.project.root, stamp, revision)?;
     std::fs::create_dir_all(&args.out)
         .map_err(|source| PackageError::Write { path: args.out.clone(), source })?;
     let mut sums = String::new();
@@ -172,8 +183,9 @@ fn build(args: &BuildArgs, makers: &[Maker]) -> Result<(), PackageError> {
     }
     if makers.len() > 1 {
         let name = format!("bifrost-{}.cdx.json", software.version);
-        sums.push_str(&format!("{}  {name}\n", tree::sha256(&software.sbom)));
-        written(&args.out.join(name), &software.sbom)?;
+        let components = sbom::text(&software.sbom);
+        sums.push_str(&format!("{}  {name}\n", tree::sha256(components.as_bytes())));
+        written(&args.out.join(name), components.as_bytes())?;
         written(&args.out.join("SHA256SUMS"), sums.as_bytes())?;
     }
     Ok(())

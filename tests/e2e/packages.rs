@@ -5,13 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use harness::fleet::{build_folder, program};
+use harness::fleet::{build_folder, free_address, program, wait_ready};
+use harness::http;
+use harness::process::Process;
+
+mod containerfile;
 
 /// How exposed a unit may be, in tenths of what `systemd-analyze security` counts up to 10.
 const EXPOSURE_MAX: &str = "13";
 
 /// Units that ours wait for.
-const SYSTEMS_OWN: [&str; 9] = [
+const SYSTEMS_OWN: [&str; 8] = [
     "basic.target",
     "multi-user.target",
     "network-online.target",
@@ -20,7 +24,6 @@ const SYSTEMS_OWN: [&str; 9] = [
     "sysinit.target",
     "system.slice",
     "time-sync.target",
-    "timers.target",
 ];
 
 fn root() -> &'static Path {
@@ -90,6 +93,7 @@ fn debian_package_installs_units_that_run_what_it_ships() {
         let unit = fs::read_to_string(&path).expect("it is text");
         for words in commands(&unit) {
             checked += 1;
+            let words = called(&words);
             let shipped = installed.join(words[0].trim_start_matches('/'));
             if words[0].starts_with("/usr/bin/") {
                 assert!(shipped.is_file(), "{} runs {}", path.display(), words[0]);
@@ -113,6 +117,7 @@ fn debian_package_installs_units_that_run_what_it_ships() {
     for own in SYSTEMS_OWN {
         fs::write(units.join(own), "[Unit]\nDescription=there\n").expect("it can be written");
     }
+    fs::copy("/usr/bin/env", installed.join("usr/bin/env")).expect("every system has it");
     let said = run(Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--root"])
         .arg(&installed)
@@ -123,6 +128,96 @@ fn debian_package_installs_units_that_run_what_it_ships() {
             .args(["security", "--offline=true", "--threshold", EXPOSURE_MAX])
             .arg(unit));
     }
+}
+
+/// A command without the `env` in front that takes variables from it.
+fn called<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
+    match words {
+        ["/usr/bin/env", rest @ ..] => {
+            let unset = rest.chunks(2).take_while(|pair| pair[0] == "-u").count();
+            &rest[2 * unset..]
+        }
+        words => words,
+    }
+}
+
+/// Systemd gives no credentials to commands of `ExecReload=`, though the variables that name them are set.
+#[test]
+fn reload_takes_a_good_configuration_without_the_credentials_of_the_unit() {
+    let units = root().join("ops/packaging/systemd");
+    for name in ["bifrost-gateway", "bifrost-node"] {
+        let unit = fs::read_to_string(units.join(format!("{name}.service"))).expect("it is there");
+        let reload = unit.lines().find_map(|line| line.strip_prefix("ExecReload="));
+        let words: Vec<&str> = reload.expect("it can be reloaded").split_whitespace().collect();
+        let variables = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+        let variables: Vec<(String, &str)> = variables
+            .filter_map(|set| set.split_once('='))
+            .map(|(name, value)| (value.replace("%d", "/nowhere/credentials"), name))
+            .collect();
+        assert!(!variables.is_empty(), "{name} has a credential");
+        let checks = |words: &[&str]| {
+            let there = words.iter().map(|word| match word.rsplit_once('/') {
+                Some(("/usr/bin", name)) if name != "env" => {
+                    program(name).expect("it is built").display().to_string()
+                }
+                Some(("/etc/bifrost", config)) => {
+                    root().join("ops/packaging").join(config).display().to_string()
+                }
+                _ => (*word).to_owned(),
+            });
+            let there: Vec<String> = there.collect();
+            let mut command = Command::new(&there[0]);
+            command.args(&there[1..]);
+            command.envs(variables.iter().map(|(value, name)| (name, value)));
+            // Whoever listens to others has a token, which a check need not see.
+            command.env("BIFROST_ADMIN__LISTEN", "0.0.0.0:9080").output().expect("it runs")
+        };
+        let output = checks(&words);
+        assert!(output.status.success(), "{name}: {}", told(&output));
+        assert!(!checks(called(&words)).status.success(), "{name}: it would need the credential");
+    }
+}
+
+/// Starts a program by the configuration that it is shipped with, in folders of its own.
+fn started(installed: &Path, name: &str, own: &[String]) -> (Process, std::net::SocketAddr) {
+    let kind = name.trim_start_matches("bifrost-");
+    let config = installed.join(format!("etc/bifrost/{kind}.yaml"));
+    let mut text = fs::read_to_string(&config).expect("it is shipped");
+    for folder in [format!("/var/log/{name}"), format!("/var/lib/{name}")] {
+        let there = installed.join(folder.trim_start_matches('/'));
+        fs::create_dir_all(&there).expect("a folder can be made");
+        text = text.replace(&folder, &there.display().to_string());
+    }
+    let etc = installed.join("etc/bifrost").display().to_string();
+    fs::write(&config, text.replace("/etc/bifrost", &etc)).expect("it can be written");
+    let admin = free_address().expect("a port is free");
+    let mut words = vec!["--config".to_owned(), config.display().to_string()];
+    let sets = own.iter().cloned().chain([format!("admin.listen={admin}")]);
+    words.extend(sets.flat_map(|set| ["--set".to_owned(), set]));
+    let program = installed.join("bin").join(name);
+    let mut process = Process::start(name, &program, words, installed).expect("it starts");
+    wait_ready(&mut process, admin).expect("it becomes ready");
+    (process, admin)
+}
+
+#[test]
+fn programs_of_the_archive_start_as_they_are_configured() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let archive = made("archive", folder.path());
+    run(Command::new("tar").arg("--extract").arg("--file").arg(&archive).current_dir(&folder));
+    let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let installed = folder.path().join(name.trim_end_matches(".tar.gz"));
+    let [public, inner] = [(); 2].map(|()| free_address().expect("a port is free"));
+    let sets = [format!("http.listen={inner}"), "swarm.listen=[]".to_owned()];
+    let (_node, _) = started(&installed, "bifrost-node", &sets);
+    let sets = [
+        format!("server.listen={public}"),
+        format!("upstream.nodes=[{{url: \"http://{inner}\"}}]"),
+    ];
+    let (_gateway, _) = started(&installed, "bifrost-gateway", &sets);
+    assert_eq!(http::get(public, "/help").expect("it answers").status(), 200);
+    let licences = fs::read_to_string(installed.join("share/doc/bifrost/THIRD-PARTY"));
+    assert!(licences.expect("it is shipped").contains("\nhyper "), "what is linked has licences");
 }
 
 /// The files of a folder.
@@ -146,25 +241,7 @@ fn takes(shipped: &Path, words: &[&str], installed: &Path) {
 fn image_has_all_that_its_programs_load() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let image = made("image", folder.path());
-    let layout = folder.path().join("layout");
-    fs::create_dir(&layout).expect("a folder can be made");
-    run(Command::new("tar").arg("--extract").arg("--file").arg(&image).current_dir(&layout));
-    let read = |path: &Path| -> serde_json::Value {
-        let text = fs::read(path).expect("it is there");
-        serde_json::from_slice(&text).expect("it is JSON")
-    };
-    let blob = |described: &serde_json::Value| {
-        let digest = described["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:"));
-        layout.join("blobs/sha256").join(digest.expect("it has a digest"))
-    };
-    let manifest = read(&blob(&read(&layout.join("index.json"))["manifests"][0]));
-    let inside = folder.path().join("inside");
-    fs::create_dir(&inside).expect("a folder can be made");
-    let layer = blob(&manifest["layers"][0]);
-    run(Command::new("tar")
-        .args(["--extract", "--gzip", "--file"])
-        .arg(layer)
-        .current_dir(&inside));
+    let inside = containerfile::unpacked(&image);
 
     for name in ["bifrost", "bifrost-gateway", "bifrost-node"] {
         // By the loader of the image, which looks for libraries nowhere else.
@@ -187,4 +264,7 @@ fn image_has_all_that_its_programs_load() {
         }
     }
     assert!(!inside.join("bin").exists(), "there is no shell");
+    let listed = fs::read_to_string(inside.join("usr/share/doc/bifrost/bifrost.cdx.json"));
+    let listed = listed.expect("it is shipped");
+    assert!(listed.contains("libc.so.6") && listed.contains("pkg:cargo/hyper@"), "{listed:.2000}");
 }

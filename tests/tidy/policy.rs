@@ -18,7 +18,7 @@ fn packages() -> Vec<Value> {
         .output()
         .expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cargo metadata: {said}");
+    assert!(output.status.success(), "cargo metadata: {said}; `cargo fetch --locked` gets it");
     let mut metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
     let Value::Array(packages) = metadata["packages"].take() else {
         panic!("packages are a list");

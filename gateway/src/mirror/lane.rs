@@ -80,15 +80,7 @@ pub(super) fn start(
     };
     let (ended, end) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new().name("mirror".to_owned()).spawn(move || {
-        let last = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        if let Err(error) =
-            set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, last)
-        {
-            warn!(
-                ?error,
-                "the mirror's thread counts as much as the line: its priority was refused"
-            );
-        }
+        yield_to_the_line();
         runtime.block_on(lane.run(offers));
         drop(runtime);
         ended.send(()).ok();
@@ -97,6 +89,18 @@ pub(super) fn start(
     Ok(tasks.spawn("mirror", async move {
         end.await.ok();
     }))
+}
+
+/// Lets the thread run only where a processor would be idle.
+fn yield_to_the_line() {
+    let last = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let yielded = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, last);
+    if let Err(error) = yielded {
+        warn!(
+            %error,
+            "the mirror's thread may take processors from requests: the system refuses SCHED_IDLE"
+        );
+    }
 }
 
 impl Lane {

@@ -104,7 +104,6 @@ containers:
     {{- if .port }}
     ports:
       - { name: admin, containerPort: {{ .port }} }
-    {{- /* The first round may take minutes where nothing answers, so that only liveness is asked of it. */}}
     startupProbe:
       httpGet: { path: /livez, port: admin }
       periodSeconds: 2

@@ -22,12 +22,11 @@ const SCRIPTS: [(&str, &str); 3] = [
 /// # Errors
 /// A program needs what no package of Debian has.
 pub(super) fn build(software: &Software, stamp: Stamp) -> Result<(String, Vec<u8>), PackageError> {
-    let version = format!("{}-1", software.version);
+    let version = version(software.version);
     let architecture = software.processor().debian;
     let mut data = Tree::default();
     data.below("usr", &software.prefix(Some(gzipped)));
     data.below("etc/bifrost", &software.configs()?);
-    data.folder("etc/bifrost/denylists", 0o755, 0);
     let documents = "usr/share/doc/bifrost";
     data.file(format!("{documents}/copyright"), 0o644, COPYRIGHT);
     data.file(format!("{documents}/changelog.gz"), 0o644, gzipped(&software.read("CHANGELOG.md")?));
@@ -51,6 +50,12 @@ pub(super) fn build(software: &Software, stamp: Stamp) -> Result<(String, Vec<u8
     Ok((format!("bifrost_{version}_{architecture}.deb"), package))
 }
 
+/// A version as Debian compares it: what comes before a release is marked by a tilde, and the last part is that
+/// of the packaging.
+fn version(version: &str) -> String {
+    format!("{}-1", version.replacen('-', "~", 1))
+}
+
 /// The fields of the package.
 fn fields(software: &Software, data: &Tree, version: &str) -> Result<String, PackageError> {
     let mut depends = Vec::new();
@@ -60,7 +65,8 @@ fn fields(software: &Software, data: &Tree, version: &str) -> Result<String, Pac
     // Of one package with several versions the newest has to be there: it is the last in order.
     depends.sort();
     depends.dedup();
-    depends.push("systemd | systemd-standalone-sysusers".to_owned());
+    // Units name credentials by %d, and were read by this version.
+    depends.push("systemd (>= 252)".to_owned());
     let bytes: usize = data.files().map(|(_, content)| content.len()).sum();
     Ok(CONTROL
         .replace("@VERSION@", version)
@@ -111,6 +117,18 @@ mod tests {
         assert_eq!(&archive[8..24], b"debian-binary   ");
         assert_eq!(&archive[66..71], b"`\n2.0");
         assert_eq!(&archive[72..86], b"control.tar.gz");
+    }
+
+    #[test]
+    fn what_comes_before_a_release_is_older_than_it() {
+        let versions = ["1.0.0-alpha", "1.0.0-rc.1", "1.0.0-rc.2", "1.0.0", "1.0.1"];
+        let versions = versions.map(version);
+        assert_eq!(versions[1], "1.0.0~rc.1-1");
+        for pair in versions.windows(2) {
+            let mut dpkg = std::process::Command::new("dpkg");
+            dpkg.args(["--compare-versions", &pair[0], "lt", &pair[1]]);
+            assert!(dpkg.status().expect("there is dpkg").success(), "{pair:?}");
+        }
     }
 
     #[test]

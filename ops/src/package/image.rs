@@ -1,13 +1,15 @@
 //! An image for container engines, written without one: a layout of the Open Container Initiative in a tar.
 //!
-//! It holds the three programs and what they load, no shell and no package manager. The root can be
-//! read-only: what is written goes to volumes.
+//! It holds the three programs and what they load, no shell and no package manager. What is loaded comes from
+//! the machine that makes the image, and is in the image's list of components. The root can be read-only:
+//! what is written goes to volumes.
 
 use serde_json::{Value, json};
 
-use super::software::Software;
+use super::brought::Brought;
+use super::software::{DENYLISTS, Software};
 use super::tree::{Tree, gzip, sha256};
-use super::{PackageError, Stamp, read};
+use super::{PackageError, Stamp, sbom};
 
 /// Who processes run as, in a pod of the chart too.
 const USER: u64 = 65532;
@@ -55,10 +57,14 @@ fn files(software: &Software) -> Result<Tree, PackageError> {
     let mut tree = Tree::default();
     for binary in &software.binaries {
         tree.file(format!("usr/bin/{}", binary.name), 0o755, binary.bytes.clone());
-        for library in &binary.libraries {
-            let path = library.to_string_lossy();
-            tree.file(path.trim_start_matches('/'), 0o755, read(library)?);
-        }
+    }
+    let brought = Brought::of(software)?;
+    for (path, content) in &brought.files {
+        let path = path.to_string_lossy();
+        tree.file(path.trim_start_matches('/'), 0o755, content.clone());
+    }
+    for (path, text) in brought.copyrights() {
+        tree.file(path, 0o644, text);
     }
     let passwd = format!("root:x:0:0::/:/nologin\nbifrost:x:{USER}:{USER}::/{STATE}:/nologin\n");
     tree.file("etc/passwd", 0o644, passwd);
@@ -68,8 +74,11 @@ fn files(software: &Software) -> Result<Tree, PackageError> {
     for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
         tree.file(format!("usr/share/doc/bifrost/{license}"), 0o644, software.read(license)?);
     }
-    tree.file("usr/share/doc/bifrost/bifrost.cdx.json", 0o644, software.sbom.clone());
-    tree.folder("etc/bifrost", 0o755, 0);
+    let components = brought.components(software.processor().debian);
+    let components = sbom::text(&sbom::with(software.sbom.clone(), components));
+    tree.file("usr/share/doc/bifrost/bifrost.cdx.json", 0o644, components);
+    tree.file("usr/share/doc/bifrost/THIRD-PARTY", 0o644, software.licences.clone());
+    tree.folder(format!("etc/bifrost/{DENYLISTS}"), 0o755, 0);
     tree.folder("tmp", 0o1777, 0);
     tree.folder(STATE, 0o750, USER);
     Ok(tree)
@@ -95,14 +104,17 @@ fn config(software: &Software, stamp: Stamp, layer: &str) -> Value {
 }
 
 fn labels(software: &Software, stamp: Stamp) -> Value {
-    json!({
+    let mut labels = json!({
         "org.opencontainers.image.title": "bifrost",
         "org.opencontainers.image.description": "An IPFS gateway fleet whose gateways prove every byte",
         "org.opencontainers.image.version": software.version,
-        "org.opencontainers.image.revision": telemetry::build_info::commit(),
         "org.opencontainers.image.licenses": "MIT OR Apache-2.0",
         "org.opencontainers.image.created": stamp.text(),
-    })
+    });
+    if let Some(revision) = &software.revision {
+        labels["org.opencontainers.image.revision"] = json!(revision);
+    }
+    labels
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bytes::Bytes;
+use serde_json::Value;
 use telemetry::manual::Form;
 
 use super::binary::{Binary, Processor};
+use super::linked::Linked;
 use super::tree::Tree;
-use super::{PackageError, Stamp, read, sbom};
+use super::{PackageError, Stamp, licences, read, sbom};
 
 /// How bytes are made smaller.
 pub(super) type Compress = fn(&[u8]) -> Vec<u8>;
@@ -24,6 +26,9 @@ const CONFIGS: [(&str, &str); 4] = [
     ("ops/packaging/inventory.yaml", "inventory.yaml"),
     ("ops/packaging/probe.yaml", "probe.yaml"),
 ];
+
+/// The folder below `/etc/bifrost` that `gateway.yaml` has denylists in.
+pub(super) const DENYLISTS: &str = "denylists";
 
 /// Where completions are, with the name of the program in the place of `@`.
 const COMPLETIONS: [(Form, &str); 3] = [
@@ -42,7 +47,11 @@ pub(super) struct Software {
     /// The programs, in order of [`PROGRAMS`].
     pub(super) binaries: Vec<Binary>,
     /// What they were built from, as CycloneDX has it.
-    pub(super) sbom: Bytes,
+    pub(super) sbom: Value,
+    /// The licences of that.
+    pub(super) licences: Bytes,
+    /// The commit that they are of, where that is known.
+    pub(super) revision: Option<String>,
     /// Pages of the manual and completions, below a prefix such as `/usr`.
     described: Tree,
     /// Units and users, below the same.
@@ -54,7 +63,12 @@ impl Software {
     ///
     /// # Errors
     /// Something cannot be read, or a program does not describe itself.
-    pub(super) fn gather(bin: &Path, root: &Path, stamp: Stamp) -> Result<Self, PackageError> {
+    pub(super) fn gather(
+        bin: &Path,
+        root: &Path,
+        stamp: Stamp,
+        revision: Option<String>,
+    ) -> Result<Self, PackageError> {
         let binaries: Result<Vec<Binary>, PackageError> =
             PROGRAMS.iter().map(|name| Binary::read(bin, name)).collect();
         let binaries = binaries?;
@@ -62,12 +76,14 @@ impl Software {
             let said = "it is for another processor than the others".to_owned();
             return Err(PackageError::Garbled { program: odd.name, said });
         }
-        let sbom = sbom::document(root, stamp, binaries[0].processor.machine)?;
+        let linked = Linked::read(root, binaries[0].processor.machine)?;
         Ok(Self {
             version: telemetry::build_info::version(),
             root: root.to_path_buf(),
             binaries,
-            sbom: sbom.into(),
+            sbom: sbom::document(root, &linked, stamp)?,
+            licences: licences::texts(&linked)?.into(),
+            revision: revision.or_else(|| checked_out(root)),
             described: described(bin)?,
             system: system(root)?,
         })
@@ -98,7 +114,8 @@ impl Software {
                 None => tree.file(path, 0o644, content.clone()),
             }
         }
-        tree.file("share/doc/bifrost/bifrost.cdx.json", 0o644, self.sbom.clone());
+        tree.file("share/doc/bifrost/bifrost.cdx.json", 0o644, sbom::text(&self.sbom));
+        tree.file("share/doc/bifrost/THIRD-PARTY", 0o644, self.licences.clone());
         tree
     }
 
@@ -111,8 +128,20 @@ impl Software {
         for (from, to) in CONFIGS {
             tree.file(to, 0o644, self.read(from)?);
         }
+        tree.folder(DENYLISTS, 0o755, 0);
         Ok(tree)
     }
+}
+
+/// The commit that was built; where the build does not know it, the one that is checked out.
+fn checked_out(root: &Path) -> Option<String> {
+    let built = telemetry::build_info::commit();
+    if built != "unknown" {
+        return Some(built.to_owned());
+    }
+    let output = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root).output();
+    let output = output.ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Pages and completions, as the programs themselves draw them: they are those of what is shipped.
@@ -187,7 +216,9 @@ impl Software {
             version: telemetry::build_info::version(),
             root: root.to_path_buf(),
             binaries: PROGRAMS.map(named).into(),
-            sbom: Bytes::from_static(b"{}"),
+            sbom: serde_json::json!({ "components": [] }),
+            licences: Bytes::from_static(b"none"),
+            revision: Some("0123abcd".to_owned()),
             described,
             system: system(root).expect("the project has units"),
         }

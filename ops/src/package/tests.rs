@@ -50,7 +50,9 @@ fn debian_reads_the_package_and_finds_everything_in_its_place() {
     let field = |field| run("dpkg-deb", &["--field", &name, field], at).trim().to_owned();
     assert_eq!(field("Package"), "bifrost");
     assert_eq!(field("Version"), format!("{}-1", telemetry::build_info::version()));
-    assert!(field("Depends").starts_with("libc6 (>= 2."), "{}", field("Depends"));
+    let depends = field("Depends");
+    assert!(depends.starts_with("libc6 (>= 2."), "{depends}");
+    assert!(depends.ends_with(", systemd (>= 252)"), "{depends}");
     assert!(field("Installed-Size").parse::<u64>().is_ok_and(|size| size > 100));
 
     let listed = run("dpkg-deb", &["--contents", &name], at);
@@ -61,6 +63,7 @@ fn debian_reads_the_package_and_finds_everything_in_its_place() {
         ("-rw-r--r--", "usr/lib/sysusers.d/bifrost.conf"),
         ("-rw-r--r--", "usr/share/man/man1/bifrost-mirror-verdict.1.gz"),
         ("-rw-r--r--", "usr/share/doc/bifrost/changelog.Debian.gz"),
+        ("-rw-r--r--", "usr/share/doc/bifrost/THIRD-PARTY"),
         ("-rw-r--r--", "etc/bifrost/gateway.yaml"),
         ("drwxr-xr-x", "etc/bifrost/denylists/"),
     ] {
@@ -80,7 +83,51 @@ fn debian_reads_the_package_and_finds_everything_in_its_place() {
         let calls = text.matches("systemctl").count() + text.matches("deb-systemd-invoke").count();
         let guards = text.matches("/run/systemd/system").count();
         assert!(text.contains("set -e") && calls > 0 && guards > 0, "{script}: {text}");
+        for command in text.replace("\\\n", "").lines().map(str::trim) {
+            let asks = command.starts_with("systemctl") || command.starts_with("deb-systemd");
+            assert!(!asks || command.ends_with("|| true"), "{script} may fail by `{command}`");
+        }
     }
+}
+
+#[test]
+fn purge_leaves_neither_token_nor_links_of_units() {
+    let (folder, name) = laid(deb::build);
+    let at = folder.path();
+    run("dpkg-deb", &["--extract", &name, "root"], at);
+    run("dpkg-deb", &["--control", &name, "control"], at);
+    let (there, system) = (at.join("root"), at.join("root/usr/lib/systemd/system"));
+    let script = |name: &str, words: &[&str]| {
+        let mut command = Command::new("sh");
+        command.arg(at.join("control").join(name)).args(words).env("DPKG_ROOT", &there);
+        // Its helpers want to know who calls.
+        let status = command.env("DPKG_MAINTSCRIPT_PACKAGE", "bifrost").status();
+        assert!(status.expect("there is a shell").success(), "{name} {words:?}");
+    };
+    let links = || {
+        let found = run("find", &["root/etc/systemd", "-name", "bifrost-*"], at);
+        found.lines().count()
+    };
+    script("postinst", &["configure"]);
+    let token = std::fs::metadata(there.join("etc/bifrost/admin-token")).expect("it is made");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&token.permissions());
+    assert_eq!((mode & 0o777, token.len()), (0o600, 64));
+
+    let units = run("ls", &["root/usr/lib/systemd/system"], at);
+    let mut words = vec!["--root=root", "enable"];
+    words.extend(units.lines());
+    run("systemctl", &words, at);
+    assert_eq!(links(), units.lines().count());
+    // An upgrade leaves the token and what is enabled.
+    script("postinst", &["configure", "0.0.1-1"]);
+    assert_eq!(links(), units.lines().count());
+
+    script("prerm", &["remove"]);
+    std::fs::remove_dir_all(system).expect("dpkg takes the units away");
+    script("postrm", &["remove"]);
+    script("postrm", &["purge"]);
+    assert_eq!(links(), 0);
+    assert!(!there.join("etc/bifrost/admin-token").exists());
 }
 
 #[test]
@@ -93,6 +140,7 @@ fn archive_agrees_with_its_own_sums() {
     {
         assert!(inside.join(file).is_file(), "{file}");
     }
+    assert!(inside.join("etc/bifrost/denylists").is_dir(), "gateway.yaml names it");
     let sums = std::fs::read_to_string(inside.join("SHA256SUMS")).expect("it is there");
     let files = run("find", &[".", "-type", "f"], &inside);
     assert_eq!(sums.lines().count() + 1, files.lines().count(), "all but the sums themselves");
@@ -163,6 +211,7 @@ fn image_is_read_back_from_its_index_to_its_layer() {
     let run = &config["config"];
     assert_eq!((&run["User"], &run["StopSignal"]), (&"65532:65532".into(), &"SIGTERM".into()));
     assert_eq!(run["Labels"]["org.opencontainers.image.created"], "2023-11-14T22:13:20Z");
+    assert_eq!(run["Labels"]["org.opencontainers.image.revision"], "0123abcd");
     let mut seen = BTreeMap::new();
     for entry in tar::Archive::new(plain.as_slice()).entries().expect("it is an archive") {
         let entry = entry.expect("it is whole");
@@ -173,5 +222,7 @@ fn image_is_read_back_from_its_index_to_its_layer() {
     }
     assert_eq!(seen["usr/bin/bifrost-gateway"], (0o755, 0));
     assert_eq!(seen["var/lib/bifrost/"], (0o750, 65532));
+    assert_eq!(seen["etc/bifrost/denylists/"], (0o755, 0));
+    assert!(seen.contains_key("usr/share/doc/bifrost/THIRD-PARTY"));
     assert!(!seen.contains_key("bin/sh"), "there is no shell");
 }

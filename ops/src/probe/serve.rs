@@ -92,10 +92,12 @@ pub(super) async fn run(args: ServeArgs, tasks: &Tasks) -> Result<(), ProbeError
     let routes: Arc<dyn Routes> = Arc::<Results>::clone(&results);
     let place = Admin::start(&config, shown, routes).await.map_err(ProbeError::Admin)?;
     output::note(&format!("results: http://{place}/results, metrics: http://{place}/metrics"));
+    // A round takes minutes where nothing answers, and that is for results to say.
+    drain.ready();
     let prober = Prober::new(settings, args.pace.pace(), tasks);
     let mut terminate = signal(SignalKind::terminate()).map_err(ProbeError::Signals)?;
     let (every, cold_at) = (args.every, None);
-    let rounds = Rounds { prober, results, metrics, on_call, drain, every, cold_at };
+    let rounds = Rounds { prober, results, metrics, on_call, every, cold_at };
     tokio::select! {
         ended = rounds.run() => ended,
         _ = terminate.recv() => Ok(()),
@@ -108,7 +110,6 @@ struct Rounds {
     results: Arc<Results>,
     metrics: Metrics,
     on_call: Option<OnCall>,
-    drain: Drain,
     every: Duration,
     /// When the lanes `cold` and `new` were probed last.
     cold_at: Option<Instant>,
@@ -137,7 +138,6 @@ impl Rounds {
             self.metrics.rounds.inc();
             output::note(&report::summary(&outcomes));
             self.results.take(outcomes);
-            self.drain.ready();
             tokio::time::sleep(jittered(self.every).saturating_sub(began.elapsed())).await;
         }
     }

@@ -21,6 +21,9 @@ use crate::output::{self, Format, Style, Table};
 
 /// The folder of tags.
 const TAGS: &str = "tags";
+/// How long sets are kept unless told otherwise, as [`Ages`] has it.
+const DAYS: u16 = 14;
+const WEEKS: u16 = 12;
 const DAY_SECONDS: i64 = 86_400;
 /// A profile without a set may be of a collection that runs, for this long.
 const STRAY_SECONDS: i64 = DAY_SECONDS;
@@ -29,10 +32,10 @@ const STRAY_SECONDS: i64 = DAY_SECONDS;
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
     /// Days for which every set is kept.
-    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = DAYS, value_parser = clap::value_parser!(u16).range(1..))]
     days: u16,
     /// Weeks for which one set of each is kept.
-    #[arg(long, value_name = "N", default_value_t = 12)]
+    #[arg(long, value_name = "N", default_value_t = WEEKS)]
     weeks: u16,
     /// Say what would be removed, and remove nothing.
     #[arg(long)]
@@ -187,13 +190,10 @@ fn of_weeks(sets: &[Set], now: Timestamp) -> BTreeSet<String> {
 /// The store refuses, or an index is damaged: nothing is removed then, or what comes first.
 pub(crate) async fn run(args: &GcArgs, store: &Store) -> Result<Verdict, ProfileError> {
     let ages = Ages { days: args.days, weeks: args.weeks };
-    let sets = catalog::sets(store, &Selector::default()).await?;
-    let (tags, profiles) = (tags(store).await?, store.list(PROFILES).await?);
-    let plan = plan(&sets, &tags, &profiles, ages, Timestamp::now());
+    let (plan, kept) = planned(store, ages).await?;
     if !args.dry_run {
         remove(store, &plan).await?;
     }
-    let (gone, kept) = (plan.sets.len(), sets.len() - plan.sets.len());
     if args.format == Format::Json {
         let line = json!({
             "dry_run": args.dry_run, "sets": plan.sets, "profiles": plan.profiles,
@@ -205,12 +205,34 @@ pub(crate) async fn run(args: &GcArgs, store: &Store) -> Result<Verdict, Profile
     for key in &plan.sets {
         output::result(&format!("{key}\n"));
     }
-    let (profiles, bytes) = (plan.profiles.len(), bytesize::ByteSize(plan.bytes));
-    let would = if args.dry_run { "would be removed" } else { "removed" };
-    output::note(&format!(
-        "{gone} sets and {profiles} profiles ({bytes}) {would}; {kept} sets kept"
-    ));
+    let done = if args.dry_run { "would be removed" } else { "removed" };
+    output::note(&said(&plan, done, kept));
     Ok(Verdict::Clean)
+}
+
+/// Removes what is too old by the ages that `bifrost profile gc` has unless told, and says what that was.
+///
+/// # Errors
+/// As of [`run`].
+pub(crate) async fn tidy(store: &Store) -> Result<String, ProfileError> {
+    let (plan, kept) = planned(store, Ages { days: DAYS, weeks: WEEKS }).await?;
+    remove(store, &plan).await?;
+    Ok(said(&plan, "removed", kept))
+}
+
+/// What of a store is to go, and how many sets stay.
+async fn planned(store: &Store, ages: Ages) -> Result<(Plan, usize), ProfileError> {
+    let sets = catalog::sets(store, &Selector::default()).await?;
+    let (tags, profiles) = (tags(store).await?, store.list(PROFILES).await?);
+    let plan = plan(&sets, &tags, &profiles, ages, Timestamp::now());
+    let kept = sets.len() - plan.sets.len();
+    Ok((plan, kept))
+}
+
+fn said(plan: &Plan, done: &str, kept: usize) -> String {
+    let (gone, profiles) = (plan.sets.len(), plan.profiles.len());
+    let bytes = bytesize::ByteSize(plan.bytes);
+    format!("{gone} sets and {profiles} profiles ({bytes}) {done}; {kept} sets kept")
 }
 
 /// Removes what a plan says.

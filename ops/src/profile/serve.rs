@@ -25,6 +25,7 @@ use super::collect::collect;
 use super::command::{Collecting, warn};
 use super::entry::{Head, Trigger};
 use super::error::ProfileError;
+use super::gc;
 use super::lease;
 use super::select::Selector;
 use super::store::Store;
@@ -56,6 +57,9 @@ pub(crate) struct ServeArgs {
     /// Longest wait, by chance, beyond that time.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     spread: Duration,
+    /// Remove every night what is too old, as `bifrost profile gc` does without flags.
+    #[arg(long)]
+    gc: bool,
     /// The Prometheus whose alerts that page are looked at: each is collected for once.
     #[arg(long, value_name = "URL")]
     on_burn: Option<String>,
@@ -73,6 +77,8 @@ struct Collector {
     store: Store,
     tasks: Tasks,
     metrics: Metrics,
+    /// Whether what is too old is removed every night.
+    tidies: bool,
     /// Held by the collection that runs.
     turn: Arc<Semaphore>,
     last: Mutex<Option<Head>>,
@@ -89,6 +95,9 @@ impl Collector {
         let collector = Arc::clone(self);
         self.tasks.background("profile collection", async move {
             collector.collect(trigger, reason).await;
+            if collector.tidies && trigger == Trigger::Nightly {
+                collector.tidy().await;
+            }
             drop(turn);
         });
         Ok(())
@@ -112,6 +121,14 @@ impl Collector {
                 self.metrics.failed.inc();
                 output::note(&format!("{trigger}: no set: {}", output::chain(&error)));
             }
+        }
+    }
+
+    /// Makes room, whatever came of the night: a store that is full needs it most.
+    async fn tidy(&self) {
+        match gc::tidy(&self.store).await {
+            Ok(said) => output::note(&said),
+            Err(error) => output::note(&format!("nothing removed: {}", output::chain(&error))),
         }
     }
 
@@ -177,6 +194,7 @@ pub(crate) async fn run(
         store,
         tasks: tasks.clone(),
         metrics,
+        tidies: args.gc,
         turn: Arc::new(Semaphore::new(1)),
         last: Mutex::new(sets.last().map(|set| set.head.clone())),
     });

@@ -4,6 +4,7 @@ use clap::Parser;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::profile::fixture;
 
 #[derive(Parser)]
 struct Line {
@@ -12,12 +13,13 @@ struct Line {
 }
 
 fn collector(tasks: &Tasks) -> Arc<Collector> {
-    let line = Line::parse_from(["serve", "--inventory", "/nowhere/inventory.yaml"]);
+    let line = Line::parse_from(["serve", "--inventory", "/nowhere/inventory.yaml", "--gc"]);
     Arc::new(Collector {
         collecting: line.args.collecting,
         store: Store::of(Arc::new(InMemory::new()), "memory"),
         tasks: tasks.clone(),
         metrics: Metrics::new(&Registry::new()),
+        tidies: line.args.gc,
         turn: Arc::new(Semaphore::new(1)),
         last: Mutex::new(None),
     })
@@ -41,5 +43,24 @@ async fn the_second_collection_is_refused() {
     let turn = Arc::clone(&collector.turn).acquire_owned();
     let _ended = tokio::time::timeout(Duration::from_secs(10), turn).await.expect("it ends");
     assert_eq!(collector.metrics.failed.get(), 1);
+    tasks.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn night_that_fails_still_removes_what_is_too_old() {
+    let tasks = Tasks::new();
+    let collector = collector(&tasks);
+    let old = fixture::set("old", "2020-01-01T03:17:00Z", "b");
+    collector.store.put(&old.key(), old.lines().into()).await.expect("memory takes it");
+    let mut kept = Vec::new();
+    // The list is not there, so that neither ends with a set.
+    for trigger in [Trigger::Demand, Trigger::Nightly] {
+        collector.begin(trigger, None).expect("nobody collects");
+        let turn = Arc::clone(&collector.turn).acquire_owned();
+        let _ended = tokio::time::timeout(Duration::from_secs(10), turn).await.expect("it ends");
+        let sets = catalog::sets(&collector.store, &Selector::default()).await;
+        kept.push(sets.expect("it can be read").len());
+    }
+    assert_eq!(kept, [1, 0]);
     tasks.shutdown(Duration::ZERO).await;
 }
