@@ -1,5 +1,5 @@
 "use strict";
-// Finds pages by the beginnings of their words, in PAGES and WORDS of search-index.js. Nothing is sent.
+// Finds pages by the beginnings of their words, in PAGES, WORDS and COMMON of search-index.js. Nothing is sent.
 const STEPS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const SHOWN_MAX = 30;
 
@@ -39,12 +39,19 @@ const scores = (term) => {
   return found;
 };
 
+// Which pages have a word of most pages is not known, so that none is left out for the lack of it; it tells little.
+const common = COMMON.split(" ");
+const isCommon = (term) => common.some((word) => word.startsWith(term));
+const COMMON_WEIGHT = 0.1;
+
 const search = (text) => {
   const terms = split(text);
-  if (!terms.length) return [];
   const each = terms.map(scores);
-  const sum = (page) => each.reduce((total, one) => total + one.get(page), 0);
-  const pages = [...each[0].keys()].filter((page) => each.every((one) => one.has(page)));
+  const weights = terms.map((term) => isCommon(term) ? COMMON_WEIGHT : 1);
+  const sum = (page) => each.reduce((total, one, at) => total + weights[at] * (one.get(page) ?? 0), 0);
+  const needed = each.filter((_, at) => weights[at] === 1);
+  const known = [...new Set(each.flatMap((one) => [...one.keys()]))];
+  const pages = known.filter((page) => needed.every((one) => one.has(page)));
   return pages.map((page) => [page, sum(page)]).sort((a, b) => b[1] - a[1] || a[0] - b[0])
     .map(([page]) => [page, PAGES[page][3].filter((_, at) =>
       terms.some((term) => titles[page].headings[at].some((word) => word.startsWith(term))))]);

@@ -11,6 +11,7 @@ pub mod http;
 pub mod interop;
 pub mod metrics;
 pub mod process;
+pub mod prometheus;
 pub mod up;
 
 pub use content::{bytes_of_seed, sha256_hex};

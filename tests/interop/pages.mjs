@@ -1,9 +1,10 @@
 // Opens pages in headless Chromium, in light and dark, on a desktop and on a narrow phone, and says
 // what is wrong with each: rules of axe, errors on the console, scripts, scrolling sideways.
 //
-// usage: pages.mjs FOLDER < [{"name", "url", "headers"}]
+// usage: pages.mjs FOLDER < [{"name", "url", "headers", "once"}]
 // Prints one line: [{"name", "scheme", "width", "status", "title", "violations", "console",
-// "scripts", "overflow", "headings"}]. A screenshot of each is kept in FOLDER.
+// "scripts", "overflow", "headings"}]. A screenshot of each is kept in FOLDER. What is wanted `once` is opened
+// in light on a phone alone, and no screenshot is kept.
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
@@ -17,7 +18,7 @@ const browser = await launch(['--host-resolver-rules=MAP *.example 127.0.0.1'])
 // The status of the page itself is told on the console too, and is no error of the page.
 const isOfStatus = message => message.text().startsWith('Failed to load resource: the server responded')
 
-async function look (page, { name, url, headers = {} }, scheme, width) {
+async function look (page, { name, url, headers = {}, once = false }, scheme, width) {
   const complaints = []
   const note = message => {
     if (message.type() === 'error' && !(isOfStatus(message) && message.location().url === url)) {
@@ -32,7 +33,7 @@ async function look (page, { name, url, headers = {} }, scheme, width) {
   const scripts = await page.evaluate(() => document.scripts.length)
   const headings = await page.evaluate(() => document.querySelectorAll('h1').length)
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-  await page.screenshot({ path: `${folder}/${name}-${scheme}-${width}.png`, fullPage: true })
+  if (!once) await page.screenshot({ path: `${folder}/${name}-${scheme}-${width}.png`, fullPage: true })
   await page.evaluate(axe)
   const found = await page.evaluate(() => window.axe.run(document, {
     preload: false,
@@ -57,7 +58,9 @@ for (const scheme of ['light', 'dark']) {
       colorScheme: scheme, viewport: { width, height: width > 600 ? 900 : 640 }
     })
     const page = await context.newPage()
-    for (const one of wanted) seen.push(await look(page, one, scheme, width))
+    for (const one of wanted) {
+      if (!one.once || (scheme === 'light' && width === 320)) seen.push(await look(page, one, scheme, width))
+    }
     await context.close()
   }
 }

@@ -1,8 +1,8 @@
 // Opens the project's site in headless Chromium as its readers would: with a script and without, from a
 // server and from disk.
 //
-// usage: site.mjs SERVER-URL FILE-URL
-// Prints one line: for each of "server" and "disk" {"found", "none", "opened", "without", "first_paint_ms",
+// usage: site.mjs SERVER-URL [FILE-URL]
+// Prints one line: for "server", and "disk" if it is asked for, {"found", "none", "opened", "without", "first_paint_ms",
 // "console"}:
 // what a search finds and what it does not, what is there without a script, and how soon a page is seen.
 import { launch } from './browser.mjs'
@@ -26,7 +26,7 @@ async function look (base) {
     }
   }
   const found = {}
-  for (const words of ['disk full', 'NodeDiskFull', 'burn', 'polic']) found[words] = await search(words)
+  for (const words of ['disk full', 'the disk is full', 'NodeDiskFull', 'the', 'polic']) found[words] = await search(words)
   const none = await search('nowhereatall')
   await search('disk full')
   await page.click('#found a')
@@ -59,5 +59,5 @@ async function look (base) {
   return { found, none, opened, without, first_paint_ms: paints[2], console: complaints }
 }
 
-console.log(JSON.stringify({ server: await look(server), disk: await look(disk) }))
+console.log(JSON.stringify({ server: await look(server), disk: disk && await look(disk) }))
 await browser.close()

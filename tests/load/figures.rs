@@ -38,6 +38,7 @@ pub(crate) fn measure(table: &mut Table, peers: &[Peer]) -> Result<()> {
     crate::profiles::measure(table)?;
     crate::regression::measure(table)?;
     crate::found::measure(table)?;
+    crate::site::measure(table);
     table.figure("`bifrost up` to first page", "s", Wanted::AtMost(5.0), first_page);
     Ok(())
 }

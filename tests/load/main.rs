@@ -15,6 +15,7 @@ mod notes;
 mod peers;
 mod profiles;
 mod regression;
+mod site;
 mod soak;
 mod table;
 mod telemetry;

@@ -116,6 +116,12 @@
 {{- if not $values.nodes.roles -}}
 {{- fail "publish.enabled without nodes.roles: the site lies in nodes of the release; give it some, or turn publish off" -}}
 {{- end -}}
+{{- if and $values.publish.profiles (eq $values.profiles.mode "off") -}}
+{{- fail "publish.profiles with profiles.mode off: nobody takes profiles that could be shown; set profiles.mode, or publish.profiles to false" -}}
+{{- end -}}
+{{- if and $values.publish.profiles (eq $values.profiles.mode "serve") (not $values.profiles.store) -}}
+{{- fail "publish.profiles with profiles.mode serve and a volume, which is of one machine and always taken: name a bucket in profiles.store, or set profiles.mode to nightly" -}}
+{{- end -}}
 {{- end -}}
 
 {{- if and $values.monitoring.rules.enabled (not (and $values.probe.enabled $values.nodes.roles)) -}}

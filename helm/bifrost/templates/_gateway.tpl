@@ -53,11 +53,7 @@ spec:
           args: [--config, /etc/bifrost/gateway.yaml]
           {{- include "bifrost.container" $root | nindent 10 }}
           env:
-            {{- include "bifrost.env" $root | nindent 12 }}
-            {{- include "bifrost.podName" $root | nindent 12 }}
-            {{- with .own.env }}
-            {{- toYaml . | nindent 12 }}
-            {{- end }}
+            {{- include "bifrost.gatewayEnv" (dict "root" $root "own" .own) | nindent 12 }}
           ports:
             - { name: http, containerPort: 8080 }
             - { name: admin, containerPort: 9080 }

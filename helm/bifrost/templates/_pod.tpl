@@ -68,6 +68,15 @@ topologySpreadConstraints:
   value: $(POD_NAME)
 {{- end -}}
 
+{{/* What a configuration of gateways is read with. Takes root and own, the values of gateways. */}}
+{{- define "bifrost.gatewayEnv" -}}
+{{ include "bifrost.env" .root }}
+{{ include "bifrost.podName" .root }}
+{{- with .own.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* Startup waits for the first readiness, since liveness asks only whether the process answers. Both paths
      of the admin listener need no token. Takes startup, the seconds that a start may take. */}}
 {{- define "bifrost.probes" -}}

@@ -35,6 +35,7 @@ pub(super) fn judge(objects: &[Object]) -> Vec<(String, String)> {
         if let Some(pod) = object.pod() {
             restricted(pod, &mut say);
             command(pod, &mut say);
+            named(pod, objects, &mut say);
             grace(object, pod, objects, &mut say);
         }
         match object.kind.as_str() {
@@ -116,17 +117,43 @@ fn command(pod: &Value, say: &mut dyn FnMut(String)) {
                 }
             }
             Some("/usr/bin/bifrost-gateway" | "/usr/bin/bifrost-node") => {
-                let is_mounted = |file: &&str| {
-                    items(container, "volumeMounts").iter().any(|mount| {
-                        let path = at(mount, "mountPath").and_then(Value::as_str);
-                        path.is_some_and(|path| Path::new(file).starts_with(path))
-                    })
-                };
-                if words.first() != Some(&"--config") || !words.get(1).is_some_and(is_mounted) {
+                let is_there = words.get(1).is_some_and(|file| is_mounted(container, file));
+                if words.first() != Some(&"--config") || !is_there {
                     say("it is not started with a configuration that is mounted".to_owned());
                 }
             }
             Some(_) | None => say(format!("nothing here is called {program:?}")),
+        }
+    }
+}
+
+fn is_mounted(container: &Value, file: &str) -> bool {
+    items(container, "volumeMounts").iter().any(|mount| {
+        let path = at(mount, "mountPath").and_then(Value::as_str);
+        path.is_some_and(|path| Path::new(file).starts_with(path))
+    })
+}
+
+/// Files and folders that a gateway's configuration names, and that have to be there when it is read.
+pub(super) fn files_of(config: &Value) -> Vec<(&'static str, &str)> {
+    let hosts = items(config, "hosts.files").iter().map(|file| ("hosts.files", file));
+    let pages = at(config, "pages.templates").map(|folder| ("pages.templates", folder));
+    hosts.chain(pages).filter_map(|(key, path)| Some((key, path.as_str()?))).collect()
+}
+
+/// Who reads a gateway's configuration needs what it names, gateway or not.
+fn named(pod: &Value, objects: &[Object], say: &mut dyn FnMut(String)) {
+    let volumes = items(pod, "spec.volumes").iter();
+    let sources = volumes.flat_map(|one| [one].into_iter().chain(items(one, "projected.sources")));
+    for name in sources.filter_map(|one| at(one, "configMap.name")?.as_str()) {
+        let mut maps = objects.iter().filter(|one| one.kind == "ConfigMap");
+        let data = maps.find(|one| one.name == name).and_then(|map| map.at("data"));
+        let text = data.and_then(|data| data.get("gateway.yaml")?.as_str()).unwrap_or_default();
+        let config = serde_yaml::from_str::<Value>(text).unwrap_or_default();
+        for (key, path) in files_of(&config) {
+            if !items(pod, "spec.containers").iter().all(|one| is_mounted(one, path)) {
+                say(format!("it reads {path} of {key}, which is not mounted"));
+            }
         }
     }
 }

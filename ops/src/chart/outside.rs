@@ -9,14 +9,14 @@ use std::process::{Command, Output};
 
 use serde_yaml::Value;
 
-use super::custom;
 use super::objects::{Object, at};
 use super::{ChartError, about};
+use super::{custom, judge};
 use crate::findings::Finding;
 use crate::inventory;
 use crate::probe;
 use crate::rota::Rota;
-use crate::whole::write;
+use crate::whole::{FileError, read, write};
 
 /// How many processes validate at a time.
 const VALIDATORS: usize = 2;
@@ -156,6 +156,9 @@ impl Programs {
         let advice = "build it first, or say where it is with --bins";
         let mut command = Command::new(&program);
         command.arg("--config").arg(path).arg("--check-config").envs(IN_A_POD);
+        if name == "gateway.yaml" {
+            command.args(elsewhere(path)?);
+        }
         let said = run(&program, &mut command, advice)?;
         if said.status.success() {
             return Ok(Ok(()));
@@ -191,6 +194,27 @@ impl Programs {
     }
 }
 
+/// Flags that put an empty folder in the place of what a gateway's configuration names: it lies in volumes of
+/// operators, of which [`judge`] sees that they are mounted.
+///
+/// # Errors
+/// [`ChartError::File`].
+fn elsewhere(path: &Path) -> Result<Vec<String>, ChartError> {
+    let folder = path.with_file_name("empty");
+    let failed = |source| FileError::Write { path: folder.clone(), source };
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    // What cannot be read is said by who reads it next.
+    let config = serde_yaml::from_str::<Value>(&read(path)?).unwrap_or_default();
+    let empty = folder.display();
+    let mut flags: Vec<String> = Vec::new();
+    for (key, _) in judge::files_of(&config) {
+        let value = if key == "hosts.files" { format!("[{empty}]") } else { empty.to_string() };
+        flags.push(format!("--set={key}={value}"));
+    }
+    flags.dedup();
+    Ok(flags)
+}
+
 fn read_as<E: std::error::Error + 'static>(read: Result<(), E>) -> Result<(), String> {
     read.map_err(|error| crate::output::chain(&error))
 }
@@ -219,6 +243,20 @@ mod tests {
         ];
         let sets: Vec<_> = unique(&rendered).into_iter().map(|(set, _)| set).collect();
         assert_eq!(sets, ["one", "three"]);
+    }
+
+    #[test]
+    fn folders_of_operators_are_empty_here() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("gateway.yaml");
+        let text = "hosts: {files: [/srv/a, /srv/b]}\npages: {templates: /srv/pages}\n";
+        write(&path, text).expect("it can be written");
+        let empty = folder.path().join("empty").display().to_string();
+        let hosts = format!("--set=hosts.files=[{empty}]");
+        let pages = format!("--set=pages.templates={empty}");
+        assert_eq!(elsewhere(&path).expect("it is read"), [hosts, pages]);
+        write(&path, "server: {}\n").expect("it can be written");
+        assert_eq!(elsewhere(&path).expect("it is read"), [""; 0]);
     }
 
     #[test]

@@ -133,6 +133,62 @@ pub(crate) struct Missing {
     pub(crate) why: String,
 }
 
+/// Why a process lacks a profile, in words that everybody may read: what was kept of it names addresses, and may be
+/// what the process itself said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The list has no way to it.
+    NoListener,
+    /// There was no connection.
+    Unreachable,
+    /// It did not answer in time.
+    Timeout,
+    /// It answered that it would not.
+    Refused,
+    /// It answered with something else.
+    Unreadable,
+    /// Whatever it was.
+    Other,
+}
+
+/// How the reasons begin, or what is in them, that are kept with a set.
+const REASONS: [(&str, Reason); 8] = [
+    ("it has no admin listener", Reason::NoListener),
+    ("it refuses the token", Reason::Refused),
+    ("it answers ", Reason::Refused),
+    ("its profile is refused", Reason::Unreadable),
+    ("its /version is no JSON", Reason::Unreadable),
+    ("the deadline of ", Reason::Timeout),
+    ("could not reach ", Reason::Unreachable),
+    (" gave no whole answer within ", Reason::Timeout),
+];
+
+impl Reason {
+    /// Its words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Reason::NoListener => "it has no admin listener",
+            Reason::Unreachable => "it could not be reached",
+            Reason::Timeout => "it did not answer in time",
+            Reason::Refused => "it refused",
+            Reason::Unreadable => "what it answered is no profile",
+            Reason::Other => "for another reason",
+        }
+    }
+}
+
+impl Missing {
+    /// Why, for everybody.
+    pub(crate) fn reason(&self) -> Reason {
+        let is_it = |words: &str| match words.starts_with(' ') {
+            true => self.why.contains(words),
+            false => self.why.starts_with(words),
+        };
+        let known = REASONS.iter().find(|(words, _)| is_it(words));
+        known.map_or(Reason::Other, |(_, reason)| *reason)
+    }
+}
+
 /// What is said of a set as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Head {

@@ -72,7 +72,8 @@ pub(crate) async fn run(
 ) -> Result<Verdict, ProfileError> {
     let sets = latest(store, args.days).await?;
     let new = NewFolder::begin(&args.out, MARK, SAYS)?;
-    let site = Site { write: &|path, content| Ok(new.write(path, content)?) };
+    let write = |path: &str, content: &[u8]| Ok(new.write(path, content)?);
+    let site = Site { readers: Readers::Operators, write: &write };
     let pages = site.write_all(&sets, store, tasks).await?;
     new.finish()?;
     let out = args.out.display();
@@ -81,7 +82,7 @@ pub(crate) async fn run(
     Ok(Verdict::Clean)
 }
 
-/// Gives the same pages, as paths and contents, to whoever makes a larger site of them.
+/// Gives the same pages, as paths and contents, to whoever makes a larger site of them that everybody may read.
 ///
 /// # Errors
 /// The store refuses, has no profile of these days, or one that is not what was stored.
@@ -96,7 +97,8 @@ pub(crate) async fn pages(
         write(path, content);
         Ok(())
     };
-    Site { write: &write }.write_all(&sets, store, tasks).await.map(drop)
+    let site = Site { readers: Readers::Everybody, write: &write };
+    site.write_all(&sets, store, tasks).await.map(drop)
 }
 
 async fn latest(store: &Store, days: u16) -> Result<Vec<Set>, ProfileError> {
@@ -112,8 +114,18 @@ async fn latest(store: &Store, days: u16) -> Result<Vec<Set>, ProfileError> {
 /// Takes a file of a site: its path and content.
 type Write<'a> = dyn Fn(&str, &[u8]) -> Result<(), ProfileError> + 'a;
 
+/// Whom pages are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// Who runs the fleet.
+    Operators,
+    /// Everybody.
+    Everybody,
+}
+
 /// A site that is being written.
 struct Site<'a> {
+    readers: Readers,
     write: &'a Write<'a>,
 }
 
@@ -133,7 +145,7 @@ impl Site<'_> {
         for set in sets {
             let title = format!("Set {} of {}", set.head.id, set.entries_date());
             let frame = Frame { title: &title, up: Some("../"), graph: false };
-            let text = frame.page(&lists::set(set));
+            let text = frame.page(&lists::set(set, self.readers));
             self.write(&format!("sets/{}.html", lists::file_name(&set.head.id)), text.as_bytes())?;
             pages += 1;
             for entry in &set.entries {

@@ -1,12 +1,13 @@
 //! What is looked at before a site takes the place of another: sizes, links, headings, and that nothing
 //! in it comes from elsewhere or is of a client.
 //!
-//! Pages are ours and written in one way, so that looking for attributes is enough; a browser looks at
-//! all of them again in a test.
+//! Pages are ours and written in one way, so that looking for attributes is enough; in a test a browser looks at
+//! every page of a site as well.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::render::{MIRROR, PROFILES};
 use super::search::headings;
 use crate::findings::Finding;
 
@@ -16,12 +17,8 @@ pub(super) const PAGE_BYTES_MAX: usize = 100 * 1024;
 /// The files of a site by their paths.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-/// Pages that are as large as what they draw, and frame themselves: graphs of whole programs.
-const OF_PROFILES: &str = "profiles/";
-
-/// Where figures of a fleet are shown: no address may stand there, whoever's it is.
-const MEASURED: [&str; 5] =
-    ["status.html", "status.json", "metrics.html", "metrics.json", "mirror.html"];
+/// Where figures of a fleet are shown: no address may stand there, whoever's it is, nor what somebody read.
+const MEASURED: [&str; 5] = ["status.html", "status.json", "metrics.html", "metrics.json", MIRROR];
 
 /// The slots of the frame.
 const SLOTS: [&str; 6] =
@@ -45,19 +42,20 @@ pub(super) fn check(files: &Files) -> Vec<Finding> {
         let mut found = |rule, text: String| findings.push(Finding::at(*path, 0, rule, text));
         links(path, text, files, &ids, &mut found);
         whole(text, &mut found);
-        if !path.starts_with(OF_PROFILES) {
+        // Graphs of whole programs are as large as what they draw, and frame themselves.
+        if !path.starts_with(PROFILES) {
             size(path, text, files, &mut found);
             form(text, &mut found);
         }
     }
     for (path, text) in &texts {
-        if let Some(address) = address(text, MEASURED.contains(path)) {
+        let is_measured = MEASURED.contains(path);
+        // A set of profiles is content of ours, and has a CID.
+        if let Some(address) = address(text, is_measured || path.starts_with(PROFILES)) {
             let text = format!("{address} may be the address of somebody: leave it out");
             findings.push(Finding::at(*path, 0, "client-data", text));
         }
-        if MEASURED.contains(path)
-            && let Some(cid) = cid(text)
-        {
+        if is_measured && let Some(cid) = cid(text) {
             let text = format!("{cid} may be what somebody read: leave it out");
             findings.push(Finding::at(*path, 0, "client-data", text));
         }
@@ -200,21 +198,26 @@ fn form(text: &str, found: &mut impl FnMut(&'static str, String)) {
 /// An address that may be somebody's: where examples are expected, one that is not set aside for them.
 fn address(text: &str, measured: bool) -> Option<&str> {
     let is_part = |one: char| one.is_ascii_hexdigit() || one == '.' || one == ':';
-    let words = text.split(|one: char| !is_part(one)).map(|word| word.trim_matches(['.', ':']));
-    let dotted = words.flat_map(|word| {
-        // An IPv4 address may have a port behind it.
-        let is_dotted = word.matches('.').count() == 3;
-        [word, word.split(':').next().filter(|_| is_dotted).unwrap_or("")]
+    let words = text.split(|one: char| !is_part(one)).map(|word| word.trim_matches('.'));
+    // A sentence may go on with a colon, and an IPv4 address may have a port behind it or a prefix before it.
+    let mut forms = words.flat_map(|word| {
+        let alone = word.strip_suffix(':').unwrap_or(word);
+        [word, alone].into_iter().chain(word.split(':'))
     });
-    dotted.filter(|word| word.len() > 6).find(|word| match word.parse() {
+    forms.find(|word| match word.parse() {
         Ok(IpAddr::V4(address)) => measured && !address.is_loopback() || !is_example(address),
-        // Times and hashes are no addresses; ranges of documentation are.
-        Ok(IpAddr::V6(address)) => {
-            let given = [0x2001, 0xfd00, 0xfe80].contains(&address.segments()[0]);
-            !address.is_loopback() && (measured || !given) && word.matches(':').count() > 2
-        }
+        Ok(IpAddr::V6(address)) => is_of_somebody(address, measured),
         Err(_) => false,
     })
+}
+
+/// Whether an address is one that hosts have. Paths of Rust such as `a::b` read as addresses too, which nobody has.
+fn is_of_somebody(address: Ipv6Addr, measured: bool) -> bool {
+    let [first, second, ..] = address.segments();
+    let is_public = first & 0xe000 == 0x2000;
+    let is_inner = address.is_unique_local() || address.is_unicast_link_local();
+    let is_example = [0xfd00, 0xfe80].contains(&first) || [first, second] == [0x2001, 0x0db8];
+    (is_public || is_inner) && (measured || !is_example)
 }
 
 /// Resolvers that everybody knows, which texts name.

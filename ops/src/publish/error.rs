@@ -6,7 +6,6 @@ use crate::dash::DashError;
 use crate::findings::Finding;
 use crate::fleet::FleetError;
 use crate::ipns::IpnsError;
-use crate::mirror::MirrorError;
 use crate::output::Exit;
 use crate::profile::ProfileError;
 use crate::prometheus::PrometheusError;
@@ -44,12 +43,9 @@ pub(crate) enum PublishError {
     /// There are no figures.
     #[error(transparent)]
     Dash(#[from] DashError),
-    /// There are no pages of profiles.
+    /// Profiles cannot be asked for.
     #[error("profiles: {0}")]
     Profiles(#[from] ProfileError),
-    /// There is no verdict.
-    #[error("mirror: {0}")]
-    Mirror(#[from] MirrorError),
     /// It would be wrong.
     #[error(
         "the site would have {} faults, so nothing was published: {}",
@@ -86,7 +82,6 @@ impl PublishError {
             | PublishError::Dash(_)
             | PublishError::Wrong(_) => Exit::Input,
             PublishError::Profiles(error) => error.exit(),
-            PublishError::Mirror(error) => error.exit(),
             PublishError::Folder(FolderError::File { .. }) | PublishError::Temporary(_) => {
                 Exit::Machine
             }

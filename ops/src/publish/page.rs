@@ -73,6 +73,9 @@ pub(super) struct Page {
     pub(super) summary: String,
     /// What is on it, its only `h1` first.
     pub(super) main: String,
+    /// What of it is looked for, where some of it is another in every edition: the index is kept for ever in every
+    /// node, edition by edition, and has no part in that.
+    pub(super) lasting: Option<String>,
     /// The scripts that it loads.
     pub(super) scripts: &'static [&'static str],
 }
@@ -86,7 +89,12 @@ impl Page {
         main: String,
     ) -> Self {
         let [path, title, summary] = [path, title, summary].map(str::to_owned);
-        Self { path, section, title, summary, main, scripts: &[] }
+        Self { path, section, title, summary, main, lasting: None, scripts: &[] }
+    }
+
+    /// What of it is looked for.
+    pub(super) fn searched(&self) -> &str {
+        self.lasting.as_ref().unwrap_or(&self.main)
     }
 
     /// The whole page. `sections` are those that have pages.

@@ -1,5 +1,6 @@
 //! All files of a site, rendered and looked at.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use jiff::{Timestamp, ToSpan};
@@ -10,6 +11,7 @@ use super::figures::{Figures, Sources};
 use super::page::{Page, Section};
 use super::{PublishError, manual, policy, search};
 use crate::findings::Finding;
+use crate::output::{self, Exit};
 use crate::rota::{self, Rota};
 use crate::site::{STYLE, escape};
 use crate::{mirror, profile};
@@ -18,6 +20,10 @@ use crate::{mirror, profile};
 const EXAMPLE: &str = include_str!("../../../runbooks/rota.yaml");
 /// The first page.
 const HOME: &str = include_str!("../../site/home.html");
+/// Where the verdict of the mirror is.
+pub(super) const MIRROR: &str = "mirror.html";
+/// Where profiles are.
+pub(super) const PROFILES: &str = "profiles/";
 /// Weeks of shifts that are shown.
 const ROTA_WEEKS: i64 = 4;
 /// Days of profiles that are shown.
@@ -52,21 +58,22 @@ pub(crate) async fn site(
     let policy = given.policy.read(tasks).await?;
     files.insert("policy.json".to_owned(), policy.json.clone().into_bytes());
     let figures = Figures::gather(given.figures, tasks, findings).await?;
-    let (measured, values) = figures.pages(&runbooks(&pages));
+    let (mut measured, values) = figures.pages(&runbooks(&pages));
+    // Without figures these pages are the same in every edition.
+    let (lasting, _) = Figures::default().pages(&runbooks(&pages));
+    for (page, lasting) in measured.iter_mut().zip(lasting) {
+        page.lasting = Some(lasting.main);
+    }
     files.extend(values.map(|(path, text)| (path.to_owned(), text.into_bytes())));
     pages.extend([policy.page(), on_call(given.rota, given.from)?]);
     pages.extend(measured);
-    if let Some(folder) = given.mirror {
-        pages.push(of_mirror(&mirror::published(folder)?));
-    }
-    if let Some(store) = given.profiles {
-        let drawn = std::cell::RefCell::new(&mut files);
-        let write = |path: &str, content: &[u8]| {
-            drawn.borrow_mut().insert(format!("profiles/{path}"), content.to_vec());
-        };
-        profile::published(store, PROFILE_DAYS, tasks, &write).await?;
-    }
-    let home = home(&pages, given.profiles.is_some());
+    pages.extend(given.mirror.and_then(|folder| verdict(folder, findings)));
+    let drawn = match given.profiles {
+        Some(store) => profiles(store, tasks, findings).await?,
+        None => Files::new(),
+    };
+    let home = home(&pages, !drawn.is_empty());
+    files.extend(drawn);
     pages.insert(0, home);
     pages.push(search::a_to_z(&pages));
     files.insert("search-index.js".to_owned(), search::index(&pages).into_bytes());
@@ -105,9 +112,45 @@ fn on_call(path: Option<&Path>, from: Timestamp) -> Result<Page, PublishError> {
     Ok(Page::new(Section::Runbooks, ("rota.html", "Who is on call"), summary, main))
 }
 
-fn of_mirror(main: &str) -> Page {
-    let summary = "What mirrored traffic says of the release on staging.";
-    Page::new(Section::About, ("mirror.html", "Mirror"), summary, main.to_owned())
+/// The verdict of the mirror. Where there is none, that is a finding: the rest can be read all the same.
+fn verdict(folder: &Path, findings: &mut Vec<Finding>) -> Option<Page> {
+    let (path, summary) = (MIRROR, "What mirrored traffic says of the release on staging.");
+    match mirror::published(folder) {
+        Ok(main) => {
+            let lasting = Some("<h1>Mirror</h1>\n".to_owned());
+            Some(Page { lasting, ..Page::new(Section::About, (path, "Mirror"), summary, main) })
+        }
+        Err(error) => {
+            let text = format!("{}; there is no such page", output::chain(&error));
+            findings.push(Finding::at(path, 0, "no-verdict", text));
+            None
+        }
+    }
+}
+
+/// Pages of profiles, by their paths. Where there are none, or not all of them can be read, that is a finding, and
+/// none are shown.
+///
+/// # Errors
+/// The work was lost.
+async fn profiles(
+    store: &str,
+    tasks: &Tasks,
+    findings: &mut Vec<Finding>,
+) -> Result<Files, PublishError> {
+    let drawn = RefCell::new(Files::new());
+    let write = |path: &str, content: &[u8]| {
+        drawn.borrow_mut().insert(format!("{PROFILES}{path}"), content.to_vec());
+    };
+    match profile::published(store, PROFILE_DAYS, tasks, &write).await {
+        Ok(()) => Ok(drawn.into_inner()),
+        Err(error) if matches!(error.exit(), Exit::Input | Exit::Machine) => {
+            let text = format!("{}; there are no such pages", output::chain(&error));
+            findings.push(Finding::at(PROFILES, 0, "no-profiles", text));
+            Ok(Files::new())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The first page, with what there is.
@@ -120,7 +163,7 @@ fn home(pages: &[Page], has_profiles: bool) -> Page {
         "metrics.html",
         "policy.html",
         "rota.html",
-        "mirror.html",
+        MIRROR,
         "findings/index.html",
         "project/architecture.html",
         "project/changelog.html",
@@ -134,7 +177,7 @@ fn home(pages: &[Page], has_profiles: bool) -> Page {
         known.map(|page| card(&page.path, &page.title, &page.summary)).collect();
     if has_profiles {
         let summary = "Where time and memory go, by process and build.";
-        cards.push_str(&card("profiles/index.html", "Profiles", summary));
+        cards.push_str(&card(&format!("{PROFILES}index.html"), "Profiles", summary));
     }
     let main = HOME.replace("{{cards}}", &cards);
     let summary = "Content from IPFS to any browser, every byte verified.";

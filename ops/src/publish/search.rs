@@ -22,6 +22,9 @@ const LONG_STEP: char = '~';
 /// Bytes of words that are looked for.
 const WORD_BYTES: std::ops::RangeInclusive<usize> = 2..=32;
 
+/// Where headings stand that begin with no letter of the alphabet; it sorts before all of them.
+const SIGNS: char = '#';
+
 /// A heading of a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Heading {
@@ -75,24 +78,28 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     parts.map(str::to_lowercase).filter(|word| WORD_BYTES.contains(&word.len()))
 }
 
-/// The index of these pages, as a script.
+/// The index of these pages, as a script. A word of most pages tells none from another, and is only said to be one.
 pub(super) fn index(pages: &[Page]) -> String {
     let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     let mut listed = Vec::new();
     for (number, page) in pages.iter().enumerate() {
-        for word in words(&plain(&page.main)) {
+        for word in words(&plain(page.searched())) {
             found.entry(word).or_default().insert(number);
         }
-        let below = headings(&page.main).into_iter().filter(|heading| heading.level > 1);
+        let below = headings(page.searched()).into_iter().filter(|heading| heading.level > 1);
         let below: Vec<_> = below.map(|heading| json!([heading.id, heading.text])).collect();
         listed.push(json!([page.path, page.title, page.summary, below]));
     }
-    // A word of most pages tells none from another.
-    found.retain(|_, pages| pages.len() * 2 <= listed.len().max(8));
+    let most = listed.len().max(8);
+    let is_common = |pages: &BTreeSet<usize>| pages.len() * 2 > most;
+    let common = found.iter().filter(|(_, pages)| is_common(pages)).map(|(word, _)| &word[..]);
+    let common = common.collect::<Vec<_>>().join(" ");
+    found.retain(|_, pages| !is_common(pages));
     format!(
-        "\"use strict\";\nconst PAGES = {};\nconst WORDS = {};\n",
+        "\"use strict\";\nconst PAGES = {};\nconst WORDS = {};\nconst COMMON = {};\n",
         json!(listed),
-        json!(packed(&found))
+        json!(packed(&found)),
+        json!(common)
     )
 }
 
@@ -134,21 +141,22 @@ pub(super) fn page() -> Page {
 /// All headings from A to Z; those that several pages have are there once.
 pub(super) fn a_to_z(pages: &[Page]) -> Page {
     let path = "a-z.html";
-    let mut all: BTreeMap<(String, String), Vec<(&Page, String)>> = BTreeMap::new();
+    // Whatever begins with no letter of the alphabet comes first, below one sign.
+    let mut all: BTreeMap<(char, String, String), Vec<(&Page, String)>> = BTreeMap::new();
     for page in pages {
-        for heading in headings(&page.main) {
-            let anchor =
-                if heading.level == 1 { String::new() } else { format!("#{}", heading.id) };
-            let key = (heading.text.to_lowercase(), heading.text);
+        for heading in headings(page.searched()) {
+            let has_anchor = heading.level > 1 && !heading.id.is_empty();
+            let anchor = if has_anchor { format!("#{}", heading.id) } else { String::new() };
+            let first = heading.text.chars().next().map(|first| first.to_ascii_uppercase());
+            let letter = first.filter(char::is_ascii_alphabetic).unwrap_or(SIGNS);
+            let key = (letter, heading.text.to_lowercase(), heading.text);
             all.entry(key).or_default().push((page, anchor));
         }
     }
     let (mut main, mut letters, mut last) = (String::new(), String::new(), None);
-    for ((_, text), places) in &all {
-        let letter = text.chars().next().map(|first| first.to_ascii_uppercase());
-        let letter = letter.filter(char::is_ascii_alphabetic).unwrap_or('#');
+    for ((letter, _, text), places) in &all {
         if last != Some(letter) {
-            let id = if letter == '#' { "signs".to_owned() } else { letter.to_string() };
+            let id = if *letter == SIGNS { "signs".to_owned() } else { letter.to_string() };
             main.push_str(if last.is_some() { "</ul>\n" } else { "" });
             main.push_str(&format!("<h2 id=\"{id}\">{letter}</h2>\n<ul class=\"index\">\n"));
             letters.push_str(&format!("<li><a href=\"#{id}\">{letter}</a></li>\n"));
@@ -238,11 +246,34 @@ mod tests {
     }
 
     #[test]
+    fn each_letter_and_all_signs_have_one_place() {
+        let headings = ["10 nodes", "Ärger", "“Why?”", "apple", "Zoo", "Änderung", "日本"];
+        let main: String = headings.map(|text| format!("<h1>{text}</h1>")).concat();
+        let shown = a_to_z(&[page("a.html", &main)]).main;
+        let ids: Vec<&str> =
+            shown.split("<h2 id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(ids, ["signs", "A", "Z"], "{shown}");
+    }
+
+    #[test]
+    fn what_changes_with_every_edition_is_not_looked_for() {
+        let edition = |figure: &str| Page {
+            lasting: Some("<h1>Status</h1><h2 id=\"a\">A</h2>lasting".to_owned()),
+            ..page("status.html", &format!("<h1>Status</h1><h2 id=\"a\">A is {figure}</h2>"))
+        };
+        let [one, other] = ["up", "down"].map(|figure| [edition(figure)]);
+        assert!(index(&one).contains("lasting ") && !index(&one).contains("up "));
+        assert_eq!(index(&one), index(&other));
+        assert_eq!(a_to_z(&one).main, a_to_z(&other).main);
+    }
+
+    #[test]
     fn what_most_pages_have_is_not_looked_for() {
         let pages: Vec<Page> = (0..20)
             .map(|number| page(&format!("{number}.html"), &format!("<h1>common rare{number}</h1>")))
             .collect();
         let index = index(&pages);
         assert!(index.contains("rare0 ") && !index.contains("common "), "{index}");
+        assert!(index.ends_with("\nconst COMMON = \"common\";\n"), "{index}");
     }
 }

@@ -8,23 +8,19 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::file::{Rota, Schedule};
+use crate::runbook::anchor;
 use crate::site::{STYLE, escape};
 
 /// The page of shifts between two instants, the first of which is the present.
 pub(crate) fn page(rota: &Rota, schedules: &[&Schedule], now: Timestamp, to: Timestamp) -> String {
     let mut main = String::from("<h1>On call</h1>\n");
-    for schedule in schedules {
+    for (schedule, id) in schedules.iter().zip(ids(schedules)) {
         let on_call = match rota.owner_at(&schedule.name, now) {
             Some(person) => format!("{} is on call.", escape(&person.name)),
             None => "Nobody is on call.".to_owned(),
         };
-        section(
-            &mut main,
-            rota,
-            schedule,
-            (now, to),
-            &format!("<p class=\"note\">{on_call}</p>\n"),
-        );
+        let note = format!("<p class=\"note\">{on_call}</p>\n");
+        section(&mut main, rota, (schedule, &id), (now, to), &note);
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -41,16 +37,33 @@ pub(crate) fn page(rota: &Rota, schedules: &[&Schedule], now: Timestamp, to: Tim
 /// Every shift between two instants, for a page that is read at any time.
 pub(crate) fn shifts(rota: &Rota, from: Timestamp, to: Timestamp) -> String {
     let mut out = String::new();
-    for schedule in &rota.schedules {
-        section(&mut out, rota, schedule, (from, to), "");
+    let schedules: Vec<&Schedule> = rota.schedules.iter().collect();
+    for (schedule, id) in schedules.iter().zip(ids(&schedules)) {
+        section(&mut out, rota, (schedule, &id), (from, to), "");
     }
     out
+}
+
+/// An id for each schedule, which no other element of a page has: names are what somebody called them.
+fn ids(schedules: &[&Schedule]) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for schedule in schedules {
+        let name = format!("schedule-{}", anchor(&schedule.name));
+        let mut id = name.clone();
+        let mut more = 0;
+        while ids.contains(&id) {
+            more += 1;
+            id = format!("{name}-{more}");
+        }
+        ids.push(id);
+    }
+    ids
 }
 
 fn section(
     out: &mut String,
     rota: &Rota,
-    schedule: &Schedule,
+    (schedule, id): (&Schedule, &str),
     (from, to): (Timestamp, Timestamp),
     note: &str,
 ) {
@@ -76,7 +89,7 @@ fn section(
     }
     write!(
         out,
-        "<section aria-labelledby=\"{name}\">\n<h2 id=\"{name}\">{name}</h2>\n<p>{}</p>\n\
+        "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{name}</h2>\n<p>{}</p>\n\
          {note}<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>Shifts of {name}</caption>\n\
          <thead><tr><th scope=\"col\">From (UTC)</th><th scope=\"col\">To (UTC)</th>\
          <th scope=\"col\">Who</th><th scope=\"col\">Begins, for them</th>\

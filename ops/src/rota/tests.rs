@@ -249,6 +249,23 @@ fn the_page_says_who_is_on_call_and_needs_no_script() {
 }
 
 #[test]
+fn a_schedule_has_an_id_of_its_own_whatever_it_is_called() {
+    let one = |name: &str| format!("  - {{name: {name:?}, layers: []}}\n");
+    let names = ["main", "day & night", "Main", "夜"];
+    let text = format!("people: []\nschedules:\n{}", names.map(one).concat());
+    let rota = Rota::parse(Path::new("rota.yaml"), &text).expect("it is a rota");
+    let schedules: Vec<&Schedule> = rota.schedules.iter().collect();
+    let now = at("2026-11-21T12:00:00Z");
+    let whole = page::page(&rota, &schedules, now, later(now, 1));
+    for html in [whole, page::shifts(&rota, now, later(now, 1))] {
+        for id in ["schedule-main", "schedule-day--night", "schedule-main-1", "schedule-夜"] {
+            assert_eq!(html.matches(&format!(" id=\"{id}\"")).count(), 1, "{id}: {html}");
+            assert!(html.contains(&format!("aria-labelledby=\"{id}\"")), "{id}: {html}");
+        }
+    }
+}
+
+#[test]
 fn metrics_name_one_person_of_a_schedule() {
     let text = metrics(shipped(), None, at("2026-12-24T08:00:00Z"));
     assert!(text.contains("{person=\"ben\",schedule=\"bifrost-oncall\"} 1\n"), "{text}");

@@ -30,10 +30,15 @@ spec:
           command: [/usr/bin/bifrost]
           args: [probe, serve, --every, 30s]
           ports: [{name: http}, {name: admin}]
+          volumeMounts: [{name: config, mountPath: /etc/bifrost}, {name: hosts, mountPath: /srv/hosts}]
           securityContext:
             readOnlyRootFilesystem: true
             allowPrivilegeEscalation: false
             capabilities: {drop: [ALL]}
+      volumes:
+        - name: config
+          projected: {sources: [{configMap: {name: gateway}}]}
+        - {name: hosts, configMap: {name: hosts-of-others}}
 ---
 apiVersion: v1
 kind: Service
@@ -65,6 +70,7 @@ metadata:
 data:
   gateway.yaml: |
     server: {drain_window: 10s, drain_timeout: 30s}
+    hosts: {files: [/srv/hosts/many.yaml]}
 ";
 
 fn judged(right: &str, wrong: &str) -> Vec<(String, String)> {
@@ -99,7 +105,9 @@ fn every_rule_finds_who_breaks_it() {
         ("matchLabels: {app: a}", "matchLabels: {app: b}"),
         ("server: {", "admin: {token: a}\n    server: {"),
         ("kind: Service", "kind: Secret"),
-        ("      containers:", "      volumes: [{hostPath: {path: /}}]\n      containers:"),
+        ("        - name: config\n", "        - hostPath: {path: /}\n        - name: config\n"),
+        ("mountPath: /srv/hosts", "mountPath: /srv/host"),
+        ("hosts: {files:", "pages: {templates: /srv/pages}\n    hosts: {files:"),
     ] {
         let found = judged(right, wrong);
         assert_eq!(found.len(), 1, "{wrong}: {found:?}");

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::inventory;
 use crate::played;
+use crate::profile::entry::Reason;
 use crate::profile::{catalog, fixture};
 
 const QUICK: Taking = Taking {
@@ -146,18 +147,16 @@ async fn every_process_that_is_missing_is_named_with_its_reason() {
     ];
     let set = collect(&job(targets), &store, &tasks).await.expect("it is collected");
     assert_eq!((set.head.processes, set.head.profiled, set.entries.len()), (6, 1, 1));
-    let why = |node: &str| {
-        let one = set.head.missing.iter().find(|one| one.node == node).expect("it is named");
-        one.why.clone()
-    };
-    for (node, said) in [
-        ("dead", "could not reach"),
-        ("cut", "its profile is refused: it is cut or corrupt"),
-        ("busy", "it answers 429: taken[2J"),
-        ("page", "its profile is refused: it is cut or corrupt"),
-        ("none", "it has no admin listener in the list"),
+    for (node, said, reason) in [
+        ("dead", "could not reach", Reason::Unreachable),
+        ("cut", "its profile is refused: it is cut or corrupt", Reason::Unreadable),
+        ("busy", "it answers 429: taken[2J", Reason::Refused),
+        ("page", "its profile is refused: it is cut or corrupt", Reason::Unreadable),
+        ("none", "it has no admin listener in the list", Reason::NoListener),
     ] {
-        assert!(why(node).contains(said), "{node}: {}", why(node));
+        let one = set.head.missing.iter().find(|one| one.node == node).expect("it is named");
+        assert!(one.why.contains(said), "{node}: {}", one.why);
+        assert_eq!(one.reason(), reason, "{node}: {}", one.why);
     }
     // Only what was read as a whole is stored.
     assert_eq!(store.list("profiles").await.expect("it lists").len(), 1);
@@ -177,6 +176,7 @@ async fn who_hangs_is_missing_when_the_deadline_comes() {
     named.sort_unstable();
     assert_eq!((named, set.entries.len()), (vec!["late", "silent"], 1));
     assert!(set.head.missing[0].why.contains("the deadline of 300ms"), "{:?}", set.head.missing);
+    assert!(set.head.missing.iter().all(|one| one.reason() == Reason::Timeout));
     tasks.shutdown(Duration::ZERO).await;
 }
 

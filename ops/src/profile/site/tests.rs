@@ -7,6 +7,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::profile::entry::{self, Missing};
 use crate::profile::fixture;
 
 const HOSTILE: &str = "<script>alert(1)</script>";
@@ -79,6 +80,38 @@ async fn pages_link_to_each_other_and_hold_no_markup_of_strangers() {
         }
     }
     assert!(files["index.html"].contains("b2 against b1"));
+}
+
+#[tokio::test]
+async fn what_a_process_said_and_where_it_is_stays_with_operators() {
+    let (store, tasks) = (Store::of(Arc::new(InMemory::new()), "memory"), Tasks::new());
+    let admin = "http://node-1.cluster.internal:9180";
+    let mut set = fixture::set("n0", &entry::now().to_string(), "b1");
+    set.head.reason = Some(format!("NodeFirstByte{{instance={admin}}}"));
+    set.head.missing = vec![Missing {
+        node: "node-1".to_owned(),
+        role: "pool".to_owned(),
+        env: "local".to_owned(),
+        kind: None,
+        why: format!("could not reach {admin}/version: connection refused"),
+    }];
+    fixture::keep(&store, set, &fixture::profile(&[("main;work", 30)])).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = SiteArgs { out: folder.path().join("site"), days: 14 };
+    run(&args, &store, &tasks).await.expect("it is written");
+    assert!(files(&args.out)["sets/n0.html"].contains("could not reach http://node-1.cluster"));
+
+    let shown = std::cell::RefCell::new(BTreeMap::new());
+    let write = |path: &str, content: &[u8]| {
+        let text = String::from_utf8_lossy(content).into_owned();
+        shown.borrow_mut().insert(path.to_owned(), text);
+    };
+    pages(&store, 14, &tasks, &write).await.expect("they are drawn");
+    let shown = shown.into_inner();
+    assert!(shown["sets/n0.html"].contains("<td>it could not be reached</td>"));
+    for (path, text) in shown {
+        assert!(!text.contains("internal") && !text.contains("9180"), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ fn rules(files: &Files) -> Vec<&'static str> {
 #[test]
 fn what_is_well_is_left_alone() {
     let main = "<a href=\"a/b.html#x\">b</a> <a href=\"https://x.example/\">x</a> 127.0.0.1:8080 \
-                203.0.113.7 10.0.0.1 2001:db8::1 12:30:45 v0.13.2 1.2.3.4.5";
+                203.0.113.7 10.0.0.1 2001:db8::1 [::1]:9080 [::]:80 fd00::1 12:30:45 10:30 v0.13.2 1.2.3.4.5 \
+                a::b std::fs::File f32::EPSILON crate::dead::beef ::cafe sha256:ab12::";
     assert_eq!(check(&site(main)), []);
 }
 
@@ -48,6 +49,17 @@ fn each_fault_is_found() {
         ("198.18.0.77:1", "client-data"),
         ("8.8.4.4", "client-data"),
         ("2a00:1450:4001:80b::200e", "client-data"),
+        ("2a00:1450:4001::", "client-data"),
+        ("2a00:1450:4001::/48.", "client-data"),
+        ("2a00::1", "client-data"),
+        ("2a00::1: refused", "client-data"),
+        ("[2a00::1]:443", "client-data"),
+        ("2001:4860:4860::8888", "client-data"),
+        ("::ffff:198.18.0.1", "client-data"),
+        ("::ffff:198.18.0.1:8080", "client-data"),
+        ("at 198.18.0.1:", "client-data"),
+        ("at 198.18.0.1.", "client-data"),
+        ("fd12:3456::1", "client-data"),
     ] {
         assert_eq!(rules(&site(main)), [rule], "{main}");
     }
@@ -71,6 +83,16 @@ fn where_figures_are_nobody_is_named() {
         assert_eq!(rules(&site(text)), [""; 0], "{text} is an example elsewhere");
         let mut files = site("");
         files.insert("metrics.json".to_owned(), format!("[\"{text}\"]").into_bytes());
+        assert_eq!(rules(&files), ["client-data"], "{text}");
+    }
+}
+
+#[test]
+fn pages_of_profiles_name_no_address() {
+    for text in ["10.1.2.3", "fe80::1", "fd00::1", "::ffff:10.1.2.3"] {
+        let mut files = site("");
+        let page = GOOD.replace("MAIN", text).replace("style.css", "../../style.css");
+        files.insert("profiles/sets/a.html".to_owned(), page.into_bytes());
         assert_eq!(rules(&files), ["client-data"], "{text}");
     }
 }
