@@ -198,7 +198,10 @@ async fn build(args: &BuildArgs, tasks: &Tasks) -> Result<Verdict, DashError> {
         write(path, text)?;
     }
     if let (Some(url), Some(out)) = (&args.prometheus, &args.out) {
-        let measured = public::measure(&project.dictionary, tasks, url, args.within).await?;
+        let all = project.objectives.all.as_ref();
+        let is_ours = |objective: &str| all.is_none_or(|all| all.contains_key(objective));
+        let from = (&url[..], args.within);
+        let measured = public::measure(&project.dictionary, tasks, from, &is_ours).await?;
         let (page, figures) = public::files(&project.dictionary, &measured);
         write(&out.join("public.html"), &page)?;
         write(&out.join("metrics.json"), &figures)?;

@@ -74,8 +74,8 @@ pub(crate) struct Process {
 pub(crate) struct Site {
     /// The website.
     pub(crate) url: String,
-    /// Its root, as it was published first.
-    pub(crate) root: String,
+    /// Its root, as it was published first; none where there is no site but the one before.
+    pub(crate) root: Option<String>,
     /// The key of the name at which the website is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<PathBuf>,

@@ -98,23 +98,47 @@ pub(crate) fn name_of(key: &Path) -> Result<String, IpnsError> {
     Ok(format!("/ipns/{name}"))
 }
 
-/// Leads the name of a key to a path, on every one of these nodes: `times` say how long the record may be
-/// kept and how long it is valid. Gives the name.
+/// Who is told where a name leads.
+#[derive(Debug)]
+pub(crate) struct Hearers<'a> {
+    /// Nodes of which one has to know.
+    pub(crate) nodes: &'a [Endpoint],
+    /// Nodes without which it is well too.
+    pub(crate) also: &'a [Endpoint],
+    /// Longest silence of a node.
+    pub(crate) timeout: Duration,
+}
+
+/// A name that leads somewhere.
+#[derive(Debug)]
+pub(crate) struct Led {
+    /// The name, as `/ipns/…`.
+    pub(crate) name: String,
+    /// Who does not know of it, and why, if there is somebody.
+    pub(crate) lacking: Option<String>,
+}
+
+/// Leads the name of a key to a path: `times` say how long the record may be kept and how long it is valid.
 ///
 /// # Errors
-/// The key cannot be read, or not every node holds the record.
+/// The key cannot be read, or no node holds the record.
 pub(crate) async fn lead(
     key: &Path,
     value: &str,
     [ttl, valid_for]: [Duration; 2],
-    (nodes, timeout): (&[Endpoint], Duration),
+    to: &Hearers<'_>,
     tasks: &Tasks,
-) -> Result<String, IpnsError> {
+) -> Result<Led, IpnsError> {
     let record = sign::record(&key::read(key)?, value, None, [ttl, valid_for], SystemTime::now())?;
-    let client = Client::new(tasks.clone(), timeout);
-    let told = put::put(&client, nodes, &record).await;
-    put::conclude(record.name(), &told)?;
-    Ok(format!("/ipns/{}", record.name()))
+    let client = Client::new(tasks.clone(), to.timeout);
+    let all: Vec<Endpoint> = to.nodes.iter().chain(to.also).cloned().collect();
+    let told = put::put(&client, &all, &record).await;
+    let own = &told[..to.nodes.len()];
+    if own.iter().all(|told| told.outcome.is_err()) {
+        put::conclude(record.name(), own)?;
+    }
+    let lacking = put::conclude(record.name(), &told).err().map(|error| error.to_string());
+    Ok(Led { name: format!("/ipns/{}", record.name()), lacking })
 }
 
 /// Reads a name, with or without `/ipns/` before it.

@@ -1,8 +1,8 @@
 //! `bifrost publish`: everything that is told of the fleet as one site, in a folder, in nodes, or both.
 //!
 //! Nothing is lost on the way: the site is rendered wholly, looked at, written beside its place and put into
-//! nodes; then a name moves, and last the folder takes the place of the one before. Whatever fails before
-//! leaves what was there.
+//! nodes; then a name moves, and last the folder takes the place of the one before. Whatever fails leaves the
+//! folder as it was; a name that has moved stays where it leads, and the error says so.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,13 +27,14 @@ mod text;
 mod time;
 
 pub(crate) use error::PublishError;
-use render::{Given, site};
+use render::{Given, Told, site};
 
 use crate::client::Endpoint;
 use crate::findings::{Finding, Verdict};
 use crate::fleet::Fleet;
+use crate::ipns::Hearers;
 use crate::output::{self, Format, Style};
-use crate::whole::NewFolder;
+use crate::whole::{FolderError, NewFolder};
 use check::Files;
 use figures::Sources;
 use into::{Published, Target};
@@ -52,8 +53,9 @@ const LOCAL_VALID: Duration = Duration::from_secs(3650 * 86_400);
 /// Longest silence of a node, and longest wait for an answer of Prometheus, on this machine.
 const LOCAL_SILENCE: Duration = Duration::from_secs(40);
 const WITHIN: Duration = Duration::from_secs(10);
-/// Where the site of a fleet of this machine is, below its data folder.
+/// Where the site of a fleet of this machine is, and its own rota, below its data folder.
 const PLACE: &str = "site";
+const ROTA: &str = "rota.yaml";
 
 /// What `bifrost publish` is told.
 #[derive(Debug, Args)]
@@ -65,19 +67,23 @@ const PLACE: &str = "site";
   bifrost publish --node http://127.0.0.1:9180 --profiles s3://profiles/bifrost --mirror /var/lib/bifrost/mirror
 
 `bifrost ipns sign --key site.key --new-key` makes a key. Of a fleet in --data its gateway has the policy,
-its Prometheus, if it has one, the figures, and its own name leads to the site.
+its Prometheus, if it has one, the figures, its rota.yaml, if it has one, who is on call, and its own name
+leads to the site.
 
 Exit codes:
   0  published
-  1  published, but something is not as it should be, such as figures that are not new: it was named
+  1  published, but something is not as it should be, such as a node without it or figures that are not new:
+     it was named
   2  wrong command line
-  3  an input cannot be read, or the site would be wrong; what was published before stays
-  4  a node is not reachable; what was published before stays
+  3  an input cannot be read, or the site would be wrong
+  4  no node is reachable
   5  a node refused or failed
-  6  stored, but on fewer nodes than asked for
-  7  this machine cannot do it (disk, folder, missing program); what was published before stays")]
+  7  this machine cannot do it (disk, folder, missing program, another publish into that folder)
+
+From 2 on the folder is as it was, and so is the name unless 7 says that nodes have the site.")]
 pub(crate) struct PublishArgs {
-    /// Write the site into this folder. One that this command wrote is written anew.
+    /// Write the site into this folder; one that this command wrote is written anew [default: the folder of
+    /// the fleet's site, where it goes into a fleet].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Put it into this node, by its admin URL; may be repeated.
@@ -120,10 +126,11 @@ struct Shown {
     /// Longest wait for one answer of it.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     within: Duration,
-    /// Where the site before is served, for its figures where new ones are not to be had [default: --out].
+    /// Where the site before is served, for its figures where new ones are not to be had and the folder of the
+    /// site before has none.
     #[arg(long, value_name = "URL")]
     former: Option<String>,
-    /// Who is on call; contacts are not shown.
+    /// Who is on call; contacts are not shown [default: rota.yaml of the fleet, else examples].
     #[arg(long, value_name = "FILE")]
     rota: Option<PathBuf>,
     /// The store of profiles whose latest pages are shown, as `bifrost profile` takes it.
@@ -137,7 +144,7 @@ struct Shown {
 /// Runs `bifrost publish`.
 ///
 /// # Errors
-/// As the variants of [`PublishError`] say; what was published before is still there.
+/// As the variants of [`PublishError`] say; the folder of the site before is as it was.
 pub(crate) async fn run(args: &PublishArgs, tasks: &Tasks) -> Result<Verdict, PublishError> {
     let said = |text: &str| {
         if args.format == Format::Text {
@@ -147,23 +154,29 @@ pub(crate) async fn run(args: &PublishArgs, tasks: &Tasks) -> Result<Verdict, Pu
     let fleet = fleet(args)?;
     let into = into(args, fleet.as_ref())?;
     said("rendering");
-    let (given, mut findings) = (given(args, fleet.as_ref()), Vec::new());
-    let files = site(&given, tasks, &mut findings).await?;
+    let mut told = Told::default();
+    let files = site(&given(args, fleet.as_ref()), tasks, &mut told).await?;
+    told.notes.iter().for_each(|note| said(note));
     let folder = tempfile::tempdir().map_err(PublishError::Temporary)?;
-    let place = args.out.clone().unwrap_or_else(|| folder.path().join("site"));
-    let new = write(&place, &files)?;
+    let new = match (&args.out, fleet.as_ref().filter(|_| args.node.is_empty())) {
+        (Some(out), _) => write(out, &files)?,
+        (None, Some(fleet)) => write_own(&fleet.data, &files)?,
+        (None, None) => write(&folder.path().join(PLACE), &files)?,
+    };
     let mut published = Published::default();
     if let Some(into) = &into {
         said(&format!("putting {} files into {} nodes", files.len(), into.nodes.len()));
         published = into.publish(new.path(), tasks).await?;
     }
-    new.finish()?;
+    finish(new, &published)?;
+    let mut findings = told.findings;
     findings.append(&mut published.findings);
     report(args, &files, &published, &findings);
     Ok(if findings.is_empty() { Verdict::Clean } else { Verdict::Findings })
 }
 
-/// Writes the site of a fleet that comes up, beside its place below the data folder: there are no figures yet.
+/// Writes the site of a fleet that comes up, beside its place below the data folder, with the figures that it
+/// had: there are no others yet.
 ///
 /// # Errors
 /// As the variants of [`PublishError`] say.
@@ -172,44 +185,29 @@ pub(crate) async fn local(
     gateway_config: &Path,
     tasks: &Tasks,
 ) -> Result<NewFolder, PublishError> {
-    let own = data.join("rota.yaml");
-    let given = Given {
-        policy: policy::Source::File(gateway_config.to_path_buf()),
-        figures: Sources { prometheus: None, within: WITHIN, out: None, former: None },
-        rota: own.exists().then_some(&*own),
-        profiles: None,
-        mirror: None,
-        from: today(),
-    };
-    let files = site(&given, tasks, &mut Vec::new()).await?;
-    write(&data.join(PLACE), &files)
+    let policy = policy::Source::File(gateway_config.to_path_buf());
+    let files = site(&of_data(data, policy, None), tasks, &mut Told::default()).await?;
+    write_own(data, &files)
 }
 
 /// Publishes the site of a fleet of this machine anew, with what its Prometheus has measured since.
 ///
 /// # Errors
-/// As the variants of [`PublishError`] say; the site before is still there.
+/// As the variants of [`PublishError`] say; the folder of the site before is as it was.
 pub(crate) async fn renew(fleet: &Fleet, tasks: &Tasks) -> Result<(), PublishError> {
-    let own = fleet.data.join("rota.yaml");
-    let place = fleet.data.join(PLACE);
     let gateway = fleet.gateways.first().map(|gateway| gateway.url.clone());
+    let policy = gateway.map_or(policy::Source::Defaults, policy::Source::Gateway);
     let observed = fleet.observe.as_ref().map(|observe| &observe.prometheus[..]);
-    let given = Given {
-        policy: gateway.map_or(policy::Source::Defaults, policy::Source::Gateway),
-        figures: Sources { prometheus: observed, within: WITHIN, out: Some(&place), former: None },
-        rota: own.exists().then_some(&*own),
-        profiles: None,
-        mirror: None,
-        from: today(),
+    let given = of_data(&fleet.data, policy, observed);
+    let new = write_own(&fleet.data, &site(&given, tasks, &mut Told::default()).await?)?;
+    let published = match of_fleet(fleet)? {
+        Some(target) => target.publish(new.path(), tasks).await?,
+        None => Published::default(),
     };
-    let new = write(&place, &site(&given, tasks, &mut Vec::new()).await?)?;
-    if let Some(target) = of_fleet(fleet)? {
-        target.publish(new.path(), tasks).await?;
-    }
-    Ok(new.finish()?)
+    finish(new, &published)
 }
 
-/// Leads the name of a fleet of this machine to a root.
+/// Leads the name of a fleet of this machine to a root; says which of its nodes do not know, if one does.
 ///
 /// # Errors
 /// [`PublishError::Name`].
@@ -218,11 +216,10 @@ pub(crate) async fn lead(
     root: &str,
     nodes: &[Endpoint],
     tasks: &Tasks,
-) -> Result<(), PublishError> {
+) -> Result<Option<String>, PublishError> {
     let value = format!("/ipfs/{root}");
-    let to = (nodes, LOCAL_SILENCE);
-    crate::ipns::lead(key, &value, [LOCAL_TTL, LOCAL_VALID], to, tasks).await?;
-    Ok(())
+    let to = Hearers { nodes, also: &[], timeout: LOCAL_SILENCE };
+    Ok(crate::ipns::lead(key, &value, [LOCAL_TTL, LOCAL_VALID], &to, tasks).await?.lacking)
 }
 
 /// The fleet of this machine, if it is meant.
@@ -273,19 +270,39 @@ fn given<'a>(args: &'a PublishArgs, fleet: Option<&'a Fleet>) -> Given<'a> {
         (None, None, None) => policy::Source::Defaults,
     };
     let observed = fleet.and_then(|fleet| Some(&fleet.observe.as_ref()?.prometheus[..]));
+    let own = fleet.map(|fleet| fleet.data.join(PLACE));
     Given {
         policy,
         figures: Sources {
             prometheus: shown.prometheus.as_deref().or(observed),
             within: shown.within,
-            out: out.as_deref(),
+            folders: out.iter().cloned().chain(own).collect(),
             former: shown.former.as_deref(),
         },
-        rota: shown.rota.as_deref(),
+        rota: shown.rota.clone().or_else(|| own_rota(&fleet?.data)),
         profiles: shown.profiles.as_deref(),
         mirror: shown.mirror.as_deref(),
         from: today(),
     }
+}
+
+/// What the site of a fleet of this machine shows.
+fn of_data<'a>(data: &Path, policy: policy::Source, observed: Option<&'a str>) -> Given<'a> {
+    let folders = vec![data.join(PLACE)];
+    Given {
+        policy,
+        figures: Sources { prometheus: observed, within: WITHIN, folders, former: None },
+        rota: own_rota(data),
+        profiles: None,
+        mirror: None,
+        from: today(),
+    }
+}
+
+/// The rota of a fleet of this machine, if it has one of its own.
+fn own_rota(data: &Path) -> Option<PathBuf> {
+    let own = data.join(ROTA);
+    own.exists().then_some(own)
 }
 
 /// The beginning of the day, in UTC: sites of one day differ by nothing but what happened.
@@ -305,6 +322,30 @@ fn write(place: &Path, files: &Files) -> Result<NewFolder, PublishError> {
         new.write(path, content)?;
     }
     Ok(new)
+}
+
+/// Writes the site of a fleet of this machine beside its place.
+///
+/// # Errors
+/// [`PublishError::Foreign`] and [`PublishError::Folder`].
+fn write_own(data: &Path, files: &Files) -> Result<NewFolder, PublishError> {
+    match write(&data.join(PLACE), files) {
+        Err(PublishError::Folder(FolderError::NotOurs(place))) => Err(PublishError::Foreign(place)),
+        done => done,
+    }
+}
+
+/// Puts it in its place; what was published before that is told when it cannot be done.
+///
+/// # Errors
+/// [`PublishError::Folder`] and [`PublishError::Half`].
+fn finish(new: NewFolder, published: &Published) -> Result<(), PublishError> {
+    new.finish().map_err(|source| match &published.root {
+        None => PublishError::Folder(source),
+        Some(root) => {
+            PublishError::Half { source, root: root.clone(), name: published.name.clone() }
+        }
+    })
 }
 
 fn report(args: &PublishArgs, files: &Files, published: &Published, findings: &[Finding]) {

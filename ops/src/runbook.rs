@@ -405,7 +405,7 @@ mod tests {
             data: args.data.clone(),
             gateways: Vec::new(),
             nodes: Vec::new(),
-            site: Site { url: String::new(), root: String::new(), key: None },
+            site: Site { url: String::new(), root: None, key: None },
             staging: None,
             observe: Some(Observers { prometheus, alertmanager, probe, hurry: 1 }),
         };

@@ -270,3 +270,47 @@ fn the_policy_without_a_gateway_is_that_of_one_which_nobody_configured() {
     let advice = "run `bifrost-gateway --print-policy > ops/site/policy.json`";
     assert_eq!(String::from_utf8_lossy(&said.stdout), kept, "{advice}");
 }
+
+#[test]
+fn a_fleet_starts_without_its_site_and_a_node_that_is_away_stops_no_publish() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let data = folder.path().join("fleet");
+    fs::create_dir(&data).expect("a folder can be made");
+    let rota = data.join("rota.yaml");
+    fs::write(&rota, "nobody\n").expect("it can be written");
+    let up = Up::start("up", folder.path(), &[]);
+    assert_eq!(up.said["site"]["root"], Value::Null);
+    let log = up.process.log_tail(40);
+    assert!(log.contains("the project's site is not published") && log.contains("rota"), "{log}");
+
+    // What is wrong is mended while the fleet runs, and the site is where a fleet has it.
+    fs::remove_file(&rota).expect("it can be removed");
+    let [own, key] = [&data, &data.join("site.key")].map(|path| path.display().to_string());
+    assert_code(&publish(&["--data", &own]), 0);
+    assert!(data.join("site/index.html").is_file());
+    let gateway = up.address("gateways", 0, "url");
+    let site = http::ask(gateway, "GET", "/", &[("host", "site.localhost")]).expect("it answers");
+    assert_eq!(site.status(), 200, "{}", site.text());
+
+    // The number of a record is the second in which it was made.
+    std::thread::sleep(Duration::from_millis(1100));
+    let node = format!("http://{}", up.address("nodes", 0, "admin"));
+    let place = format!("{}/public/", folder.path().display());
+    let partly = publish(&[
+        "--data",
+        &own,
+        "--node",
+        &node,
+        "--node",
+        "http://127.0.0.1:1",
+        "--key",
+        &key,
+        "--out",
+        &place,
+    ]);
+    assert_code(&partly, 1);
+    let said = String::from_utf8_lossy(&partly.stderr);
+    assert!(said.contains("[not-replicated]") && said.contains("[not-led]"), "{said}");
+    assert_code(&publish(&["--out", &place]), 0);
+    assert!(folder.path().join("public/index.html").is_file());
+}

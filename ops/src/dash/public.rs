@@ -22,8 +22,8 @@ const POINTS: u32 = 96;
 const SPAN: Duration = Duration::from_secs(24 * 3600);
 /// When something was scraped last.
 const NEWEST: &str = "max(timestamp(up))";
-/// Most series of one number.
-const SERIES_MAX: usize = 8;
+/// Most series of one number: twice as many as there are objectives, and 1 KiB each of a page of 100 KiB.
+const SERIES_MAX: usize = 24;
 
 /// One series that may be shown.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,7 +44,13 @@ pub(crate) struct Measured {
     pub(crate) newest: Option<f64>,
     /// What it said, by id.
     pub(crate) values: BTreeMap<String, Vec<Shown>>,
+    /// How many series there were beyond those, by id; none is not noted.
+    pub(crate) more: BTreeMap<String, usize>,
 }
+
+/// Whether an objective, as `service/slo`, is one of those whose series are shown: others may have some in the
+/// same Prometheus.
+pub(crate) type IsOurs<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 /// Asks for every public number.
 ///
@@ -53,24 +59,35 @@ pub(crate) struct Measured {
 pub(crate) async fn measure(
     dictionary: &Dictionary,
     tasks: &Tasks,
-    url: &str,
-    within: Duration,
+    (url, within): (&str, Duration),
+    is_ours: IsOurs<'_>,
 ) -> Result<Measured, DashError> {
     let prometheus = Prometheus::new(tasks, url, within)?;
     let now = SystemTime::now();
-    let mut values = BTreeMap::new();
+    let (mut values, mut more) = (BTreeMap::new(), BTreeMap::new());
     for number in dictionary.numbers.iter().filter(|number| number.public) {
         let step = step(number);
         let window = (dictionary.scrape_interval * 4).max(step).as_secs();
         let expression =
             number.plain(&format!("{window}s"), &format!("{}s", span(number).as_secs()));
         let times = (now - span(number), now);
-        let series = prometheus.query_range(&expression, times, step).await?;
-        values.insert(number.id.clone(), shown(number, &series));
+        let mut series = prometheus.query_range(&expression, times, step).await?;
+        series.retain(|one| objective(one).is_none_or(|objective| is_ours(&objective)));
+        let (shown, left_out) = shown(number, &series);
+        values.insert(number.id.clone(), shown);
+        if left_out > 0 {
+            more.insert(number.id.clone(), left_out);
+        }
     }
     let newest = prometheus.query(NEWEST, Some(now)).await?;
     let newest = newest.first().map(Series::value).filter(|time| time.is_finite());
-    Ok(Measured { at: Some(now), newest, values })
+    Ok(Measured { at: Some(now), newest, values, more })
+}
+
+/// The objective that a series is of, if it is of one.
+fn objective(series: &Series) -> Option<String> {
+    let [service, slo] = ["sloth_service", "sloth_slo"].map(|label| series.label(label));
+    (!service.is_empty()).then(|| format!("{service}/{slo}"))
 }
 
 fn span(number: &Number) -> Duration {
@@ -85,15 +102,17 @@ fn step(number: &Number) -> Duration {
     Duration::from_secs(if long { day } else { seconds })
 }
 
-fn shown(number: &Number, series: &[Series]) -> Vec<Shown> {
+/// What is shown of series, by name, and how many are not.
+fn shown(number: &Number, series: &[Series]) -> (Vec<Shown>, usize) {
     let named = series.iter().map(|one| {
         let points = one.points.iter().copied().filter(|point| point.1.is_finite());
         Shown { name: legend(&number.legend, one), points: points.collect() }
     });
     let mut shown: Vec<Shown> = named.filter(|one| !one.points.is_empty()).collect();
     shown.sort_by(|one, other| one.name.cmp(&other.name));
+    let more = shown.len().saturating_sub(SERIES_MAX);
     shown.truncate(SERIES_MAX);
-    shown
+    (shown, more)
 }
 
 /// A legend with the labels of a series.
@@ -136,6 +155,7 @@ pub(crate) fn values(dictionary: &Dictionary, measured: &Measured) -> serde_json
                 "id": number.id, "name": number.name, "meaning": number.meaning.trim(),
                 "unit": number.unit.grafana(), "span_seconds": span(number).as_secs(),
                 "series": series.collect::<Vec<_>>(),
+                "more_series": measured.more.get(&number.id).copied().unwrap_or_default(),
             })
         })
         .collect();
@@ -154,15 +174,22 @@ struct Written {
 struct WrittenNumber {
     id: String,
     series: Vec<Shown>,
+    #[serde(default)]
+    more_series: usize,
 }
 
 impl Measured {
-    /// Reads what [`values`] wrote; nothing when it is something else or holds no figures.
-    pub(crate) fn read(json: &[u8]) -> Option<Self> {
-        let Written { asked_at, newest_at, metrics } = serde_json::from_slice(json).ok()?;
-        let at = UNIX_EPOCH.checked_add(Duration::from_secs(asked_at?))?;
+    /// Reads what [`values`] wrote; none when it holds no figures.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub(crate) fn read(json: &[u8]) -> Result<Option<Self>, serde_json::Error> {
+        let Written { asked_at, newest_at, metrics } = serde_json::from_slice(json)?;
+        let at = asked_at.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
+        let left_out = metrics.iter().filter(|number| number.more_series > 0);
+        let more = left_out.map(|number| (number.id.clone(), number.more_series)).collect();
         let values = metrics.into_iter().map(|number| (number.id, number.series)).collect();
-        Some(Self { at: Some(at), newest: newest_at, values })
+        Ok(at.map(|at| Self { at: Some(at), newest: newest_at, values, more }))
     }
 }
 

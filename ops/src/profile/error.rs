@@ -97,9 +97,9 @@ impl ProfileError {
     /// The exit code of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            ProfileError::Flag(_) | ProfileError::Folder(FolderError::NotOurs(_)) => Exit::Usage,
+            ProfileError::Flag(_) => Exit::Usage,
+            ProfileError::Folder(error) => error.exit(),
             ProfileError::Store(_)
-            | ProfileError::Folder(FolderError::File { .. })
             | ProfileError::File { .. }
             | ProfileError::Admin(_)
             | ProfileError::Signals(_) => Exit::Machine,

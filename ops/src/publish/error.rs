@@ -1,4 +1,6 @@
-//! Why nothing was published, in words that say what to do.
+//! Why nothing, or not all, was published, in words that say what to do.
+
+use std::path::PathBuf;
 
 use crate::add::{AddError, client_exit};
 use crate::client::ClientError;
@@ -13,7 +15,8 @@ use crate::rota::RotaError;
 use crate::web::WebError;
 use crate::whole::FolderError;
 
-/// Why nothing was published. What was published before is still there.
+/// Why nothing was published. What was published before is still there, but for what
+/// [`PublishError::Half`] says.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// A name can lead only to what nodes have.
@@ -43,6 +46,16 @@ pub(crate) enum PublishError {
     /// There are no figures.
     #[error(transparent)]
     Dash(#[from] DashError),
+    /// The figures of the site before would be lost.
+    #[error(
+        "the figures of the site before cannot be read, and there are no new ones, so nothing was published: {what}; {advice}"
+    )]
+    Former {
+        /// What could not be read, and why.
+        what: String,
+        /// How to go on without them.
+        advice: String,
+    },
     /// Profiles cannot be asked for.
     #[error("profiles: {0}")]
     Profiles(#[from] ProfileError),
@@ -56,6 +69,19 @@ pub(crate) enum PublishError {
     /// The folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Somebody else's files are where a fleet of this machine has its site.
+    #[error("{} holds what `bifrost publish` did not write: move it away, or use another folder with --data", .0.display())]
+    Foreign(PathBuf),
+    /// Nodes have it, and the folder could not take its place.
+    #[error("{source}; the folder is as it was, but nodes have the site as /ipfs/{root}{}", led(.name.as_deref()))]
+    Half {
+        /// Why not.
+        source: FolderError,
+        /// The root of the site.
+        root: String,
+        /// The name that leads to it.
+        name: Option<String>,
+    },
     /// There is no room for it before it is in nodes.
     #[error("no temporary folder: {0}")]
     Temporary(std::io::Error),
@@ -71,7 +97,7 @@ impl PublishError {
     /// The exit code of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            PublishError::NoNode | PublishError::Folder(FolderError::NotOurs(_)) => Exit::Usage,
+            PublishError::NoNode | PublishError::Foreign(_) => Exit::Usage,
             PublishError::Fleet(error) => error.exit(),
             PublishError::Client(error) => client_exit(error),
             PublishError::Policy(_)
@@ -80,13 +106,17 @@ impl PublishError {
             | PublishError::Web(_)
             | PublishError::Prometheus(_)
             | PublishError::Dash(_)
+            | PublishError::Former { .. }
             | PublishError::Wrong(_) => Exit::Input,
             PublishError::Profiles(error) => error.exit(),
-            PublishError::Folder(FolderError::File { .. }) | PublishError::Temporary(_) => {
-                Exit::Machine
-            }
+            PublishError::Folder(error) | PublishError::Half { source: error, .. } => error.exit(),
+            PublishError::Temporary(_) => Exit::Machine,
             PublishError::Add(error) => error.exit(),
             PublishError::Name(error) => error.exit(),
         }
     }
+}
+
+fn led(name: Option<&str>) -> String {
+    name.map(|name| format!(", to which {name} leads")).unwrap_or_default()
 }

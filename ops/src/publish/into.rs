@@ -9,7 +9,7 @@ use super::PublishError;
 use crate::add::{self, AddError};
 use crate::client::Endpoint;
 use crate::findings::Finding;
-use crate::ipns;
+use crate::ipns::{self, Hearers};
 
 /// Where a site goes.
 #[derive(Debug)]
@@ -44,10 +44,11 @@ impl Target<'_> {
         Self { nodes, also: None, key: None, times, timeout: super::LOCAL_SILENCE }
     }
 
-    /// Puts a folder there. That a node lacks it is a finding as long as another has it: it can be read.
+    /// Puts a folder there. That a node lacks it, or does not know its name, is a finding as long as another
+    /// does: it can be read.
     ///
     /// # Errors
-    /// No node has it, or the name does not lead to it.
+    /// No node has it, or none knows that the name leads to it.
     pub(super) async fn publish(
         &self,
         folder: &Path,
@@ -67,11 +68,22 @@ impl Target<'_> {
         let name = match self.key {
             None => None,
             Some(key) => {
+                let to = Hearers {
+                    nodes: &self.nodes,
+                    also: self.also.as_slice(),
+                    timeout: self.timeout,
+                };
                 let value = format!("/ipfs/{root}");
-                let nodes: Vec<Endpoint> = self.nodes.iter().chain(&self.also).cloned().collect();
-                Some(ipns::lead(key, &value, self.times, (&nodes, self.timeout), tasks).await?)
+                let led = ipns::lead(key, &value, self.times, &to, tasks).await?;
+                if let Some(text) = led.lacking {
+                    findings.push(Finding::at(&led.name, 0, "not-led", text));
+                }
+                Some(led.name)
             }
         };
         Ok(Published { root: Some(root), name, findings })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,13 @@
 //! about limits or logs is written here.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
 use telemetry::Tasks;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Command;
 
 use super::PublishError;
 use super::page::{Page, Section};
@@ -79,7 +81,7 @@ impl Source {
             }
             Source::File(path) => {
                 let note = "These numbers are those of the gateways' configuration.";
-                (of_file(path).map_err(PublishError::Policy)?, note)
+                (of_file(path).await.map_err(PublishError::Policy)?, note)
             }
             Source::Defaults => {
                 let note = "These numbers are those of a gateway that nobody configured: whoever runs one \
@@ -109,14 +111,47 @@ async fn of_gateway(url: &str, tasks: &Tasks) -> Result<String, String> {
 }
 
 /// What the gateway's program says of a configuration.
-fn of_file(path: &Path) -> Result<String, String> {
+async fn of_file(path: &Path) -> Result<String, String> {
     let program = program("bifrost-gateway").map_err(|error| error.to_string())?;
-    let asked = Command::new(&program).arg("--config").arg(path).arg("--print-policy").output();
-    let said = asked.map_err(|error| format!("could not start {}: {error}", program.display()))?;
-    if !said.status.success() {
-        return Err(String::from_utf8_lossy(&said.stderr).trim().to_owned());
+    let mut command = Command::new(&program);
+    command.arg("--config").arg(path).arg("--print-policy");
+    let said = said(command, WITHIN).await;
+    said.map_err(|error| format!("{}: {error}", program.display()))
+}
+
+/// What a program prints, within a time and no more than a policy may have; why not, where it fails.
+async fn said(mut command: Command, within: Duration) -> Result<String, String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| format!("could not be started: {error}"))?;
+    let (out, complaints) = (child.stdout.take(), child.stderr.take());
+    let answer = async {
+        let (out, complaints) = tokio::try_join!(bounded(out), bounded(complaints))?;
+        let ended = child.wait().await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((out, complaints, ended))
+    };
+    let answer = tokio::time::timeout(within, answer).await;
+    let (out, complaints, ended) = answer
+        .map_err(|_| format!("has not said it within {}", humantime::format_duration(within)))??;
+    if !ended.success() {
+        let complaints = String::from_utf8_lossy(&complaints);
+        return Err(match complaints.trim() {
+            "" => format!("ends with {ended}"),
+            complaints => complaints.to_owned(),
+        });
     }
-    String::from_utf8(said.stdout).map_err(|_| format!("{} says no text", program.display()))
+    String::from_utf8(out).map_err(|_| "says no text".to_owned())
+}
+
+async fn bounded(pipe: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let pipe = pipe.ok_or_else(|| "has no output".to_owned())?;
+    // One byte more than there may be, so that more is seen to be more.
+    let read = pipe.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await;
+    read.map_err(|error| error.to_string())?;
+    match bytes.len() > BYTES_MAX {
+        true => Err(format!("says more than {BYTES_MAX} bytes")),
+        false => Ok(bytes),
+    }
 }
 
 impl Policy {
@@ -217,5 +252,28 @@ mod tests {
         let source = Source::Gateway("http://127.0.0.1:1".to_owned());
         let error = source.read(&Tasks::new()).await.expect_err("nobody is there");
         assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+    }
+
+    fn shell(words: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", words]);
+        command
+    }
+
+    #[tokio::test]
+    async fn a_program_is_heard_for_so_long_and_so_much() {
+        let long = Duration::from_secs(30);
+        assert_eq!(said(shell("printf well"), long).await, Ok("well".to_owned()));
+        for (words, within, why) in [
+            ("exec sleep 60", Duration::from_millis(50), "has not said it within 50ms"),
+            ("exec yes", long, "says more than 65536 bytes"),
+            ("exec yes >&2", long, "says more than 65536 bytes"),
+            ("echo no such file >&2; exit 3", long, "no such file"),
+            ("exit 3", long, "ends with exit status: 3"),
+        ] {
+            assert_eq!(said(shell(words), within).await, Err(why.to_owned()), "{words}");
+        }
+        let none = said(Command::new("no-such-program"), long).await;
+        assert!(none.is_err_and(|why| why.starts_with("could not be started")));
     }
 }

@@ -1,7 +1,7 @@
 //! All files of a site, rendered and looked at.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 use telemetry::Tasks;
@@ -31,11 +31,11 @@ const PROFILE_DAYS: u16 = 7;
 
 /// What a site shows besides its texts.
 #[derive(Debug)]
-pub(crate) struct Given<'a> {
+pub(super) struct Given<'a> {
     pub(super) policy: policy::Source,
     pub(super) figures: Sources<'a>,
     /// Who is on call; without it the examples of this build.
-    pub(super) rota: Option<&'a Path>,
+    pub(super) rota: Option<PathBuf>,
     /// A store of profiles.
     pub(super) profiles: Option<&'a str>,
     /// A folder of pairs.
@@ -44,32 +44,41 @@ pub(crate) struct Given<'a> {
     pub(super) from: Timestamp,
 }
 
-/// Renders a site and looks at all of it. What is well enough to be published is added to `findings`.
+/// What is said of a site that is well enough to be published.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// What is not as it should be.
+    pub(super) findings: Vec<Finding>,
+    /// What is good to know.
+    pub(super) notes: Vec<String>,
+}
+
+/// Renders a site and looks at all of it. What is well enough to be published is added to `told`.
 ///
 /// # Errors
 /// An input cannot be read, or the site would be wrong.
-pub(crate) async fn site(
+pub(super) async fn site(
     given: &Given<'_>,
     tasks: &Tasks,
-    findings: &mut Vec<Finding>,
+    told: &mut Told,
 ) -> Result<Files, PublishError> {
     let mut files = Files::new();
     let mut pages = manual::pages().map_err(PublishError::Text)?;
     let policy = given.policy.read(tasks).await?;
     files.insert("policy.json".to_owned(), policy.json.clone().into_bytes());
-    let figures = Figures::gather(given.figures, tasks, findings).await?;
-    let (mut measured, values) = figures.pages(&runbooks(&pages));
+    let figures = Figures::gather(&given.figures, &runbooks(&pages), tasks, told).await?;
+    let (mut measured, values) = figures.pages();
     // Without figures these pages are the same in every edition.
-    let (lasting, _) = Figures::default().pages(&runbooks(&pages));
+    let (lasting, _) = Figures::default().pages();
     for (page, lasting) in measured.iter_mut().zip(lasting) {
         page.lasting = Some(lasting.main);
     }
     files.extend(values.map(|(path, text)| (path.to_owned(), text.into_bytes())));
-    pages.extend([policy.page(), on_call(given.rota, given.from)?]);
+    pages.extend([policy.page(), on_call(given.rota.as_deref(), given.from)?]);
     pages.extend(measured);
-    pages.extend(given.mirror.and_then(|folder| verdict(folder, findings)));
+    pages.extend(given.mirror.and_then(|folder| verdict(folder, &mut told.findings)));
     let drawn = match given.profiles {
-        Some(store) => profiles(store, tasks, findings).await?,
+        Some(store) => profiles(store, tasks, &mut told.findings).await?,
         None => Files::new(),
     };
     let home = home(&pages, !drawn.is_empty());

@@ -1,9 +1,10 @@
 //! How the service is: each objective with what was promised, what is so, and what is left of it.
 //!
 //! States follow from recorded series alone, so that this page and the alerts say the same. What cannot be
-//! known is said to be unknown.
+//! known is said to be unknown: silence is well only where nobody asked, and processes that answer show that.
+//! Of a Prometheus that others use too, only what is ours is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -31,12 +32,14 @@ const PROMISED: &str = "objective";
 const BURN: &str = "budget-burn";
 const LEFT: &str = "budget-left";
 const FAILING: &str = "slo:sli_error:ratio_rate5m";
-/// Processes that answer, and all of them.
-const PROCESSES: [&str; 2] = [
-    "sum by (job) (up{job=~\"gateway|node|probe\"})",
-    "count by (job) (up{job=~\"gateway|node|probe\"})",
-];
+/// Processes that may be ours, and what makes them so: others may have such a job too, but no build of ours.
+/// One that is down shows none any more, so that a day counts.
+const UP: &str = "up{job=~\"gateway|node|probe\"}";
+const BUILT: &str = "on (job, instance) last_over_time(bifrost_build_info[1d])";
 const FIRING: &str = "count by (alertname, severity) (ALERTS{alertstate=\"firing\"})";
+
+/// How urgent alerts of ours are, the most urgent last.
+const URGENCIES: [&str; 2] = ["ticket", "page"];
 
 /// From this share of failures on a service is as good as down.
 const DOWN_FROM: f64 = 0.5;
@@ -46,6 +49,10 @@ const DOWN_FROM: f64 = 0.5;
 pub(super) struct Status {
     /// When it was asked, in seconds since the epoch; none when it was not.
     pub(super) asked_at: Option<u64>,
+    /// When a process had been scraped last, in seconds since the epoch. Series that are computed cannot tell:
+    /// they stand at the time that was asked for.
+    #[serde(default)]
+    newest_at: Option<f64>,
     /// Processes that answer, and all of them, by kind.
     processes: BTreeMap<String, [u64; 2]>,
     /// By service and objective.
@@ -67,11 +74,11 @@ struct Measured {
     left: Option<f64>,
 }
 
-/// How an objective, or a service, is.
+/// How an objective, or a service, is; the worst is last. Not to know is worse than to be well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
-    Unknown,
     Up,
+    Unknown,
     Spent,
     Burning,
     Down,
@@ -79,7 +86,7 @@ enum State {
 
 impl State {
     /// A sign that does without colours, a word, and a colour.
-    fn badge(self) -> String {
+    fn badge(self, unknown: Option<&str>) -> String {
         let (sign, word, class) = match self {
             State::Unknown => ("?", "no data", "unknown"),
             State::Up => ("✓", "as promised", "up"),
@@ -87,21 +94,25 @@ impl State {
             State::Burning => ("!", "burning", "burning"),
             State::Down => ("✗", "down", "down"),
         };
+        let of = unknown.filter(|_| self == State::Unknown);
+        let of = of.map(|unknown| format!(" for {}", escape(unknown))).unwrap_or_default();
         format!(
-            "<span class=\"state {class}\"><span aria-hidden=\"true\">{sign}</span> {word}</span>"
+            "<span class=\"state {class}\"><span aria-hidden=\"true\">{sign}</span> {word}{of}</span>"
         )
     }
 }
 
 impl Measured {
-    fn state(&self) -> State {
+    /// Its state. Without a share of failures it is known only where processes `answer`, so that nobody asked;
+    /// what is left of the budget stays for 30 days and shows nothing.
+    fn state(&self, answer: bool) -> State {
         let absolute = self.promised.is_some_and(|promised| promised >= 1.0);
         match self {
             Self { failing: Some(failing), .. } if *failing >= DOWN_FROM => State::Down,
             Self { failing: Some(failing), .. } if absolute && *failing > 0.0 => State::Down,
             Self { burn: Some(burn), .. } if *burn >= 1.0 => State::Burning,
+            Self { failing: None, burn: None, .. } if !answer => State::Unknown,
             Self { left: Some(left), .. } if *left < 0.0 => State::Spent,
-            Self { failing: None, burn: None, left: None, .. } => State::Unknown,
             Self { .. } => State::Up,
         }
     }
@@ -129,23 +140,63 @@ pub(super) async fn ask(
     ];
     for (question, place) in questions {
         for series in prometheus.query(&question, Some(now)).await? {
-            let name = format!("{}/{}", series.label("sloth_service"), series.label("sloth_slo"));
+            let name = key(series.label("sloth_service"), series.label("sloth_slo"));
             *place(status.objectives.entry(name).or_default()) =
                 Some(series.value()).filter(|value| value.is_finite());
         }
     }
-    for (at, question) in PROCESSES.iter().enumerate() {
+    for (at, question) in processes().iter().enumerate() {
         for series in prometheus.query(question, Some(now)).await? {
             status.processes.entry(series.label("job").to_owned()).or_default()[at] =
                 count(&series);
         }
     }
+    let newest = prometheus.query(&newest(), Some(now)).await?;
+    status.newest_at = newest.first().map(Series::value).filter(|time| time.is_finite());
     for series in prometheus.query(FIRING, Some(now)).await? {
-        status
-            .firing
-            .insert(series.label("alertname").to_owned(), series.label("severity").to_owned());
+        let [name, severity] =
+            ["alertname", "severity"].map(|label| series.label(label).to_owned());
+        let known = status.firing.entry(name).or_default();
+        if urgency(&severity) >= urgency(known) {
+            *known = severity;
+        }
     }
     Ok(status)
+}
+
+/// Processes that answer, and all of them, by kind.
+fn processes() -> [String; 2] {
+    ["sum", "count"].map(|how| format!("{how} by (job) ({UP} and {BUILT})"))
+}
+
+/// When one of them was scraped last.
+fn newest() -> String {
+    format!("max(timestamp({UP}) and {BUILT})")
+}
+
+/// How urgent an alert is; none that is not ours.
+fn urgency(severity: &str) -> Option<usize> {
+    URGENCIES.iter().position(|known| *known == severity)
+}
+
+/// The objectives of this build.
+fn services() -> Vec<Service> {
+    let read = |(path, text): &(&str, &str)| slo::service(Path::new(path), text).ok();
+    OBJECTIVES.iter().filter_map(read).collect()
+}
+
+/// What they are called: those of others may be in the same Prometheus.
+pub(super) fn objectives() -> BTreeSet<String> {
+    services().iter().flat_map(|service| service.slos.iter().map(name)).collect()
+}
+
+/// How an objective is called here.
+fn key(service: &str, slo: &str) -> String {
+    format!("{service}/{slo}")
+}
+
+fn name(slo: &Slo) -> String {
+    key(&slo.service, &slo.name)
 }
 
 fn count(series: &Series) -> u64 {
@@ -154,19 +205,16 @@ fn count(series: &Series) -> u64 {
 }
 
 /// The page. `why_old` says why the figures are those of a former page, if they are.
-pub(super) fn page(status: &Status, why_old: Option<&str>, alerts: &[String]) -> Page {
-    let services =
-        OBJECTIVES.iter().filter_map(|(path, text)| slo::service(Path::new(path), text).ok());
-    let services: Vec<Service> = services.collect();
-    let states: Vec<State> = services.iter().map(|service| status.of(service)).collect();
+pub(super) fn page(status: &Status, why_old: Option<&str>) -> Page {
+    let services = services();
     let mut main = "<h1>Status</h1>\n".to_owned();
-    main.push_str(&time::age(status.asked_at, why_old));
+    main.push_str(&time::age(status.asked_at, status.newest_at, why_old));
     if status.asked_at.is_some() {
-        main.push_str(&format!("<p class=\"lead\">{}</p>\n", overall(&services, &states)));
+        main.push_str(&format!("<p class=\"lead\">{}</p>\n", status.overall(&services)));
     }
-    main.push_str(&status.firing(alerts));
-    for (service, state) in services.iter().zip(&states) {
-        main.push_str(&status.section(service, *state));
+    main.push_str(&status.alerts());
+    for service in &services {
+        main.push_str(&status.section(service));
     }
     main.push_str(
         "<p class=\"quiet\">The same for programs: <a href=\"status.json\">status.json</a>. How it was is on \
@@ -174,27 +222,6 @@ pub(super) fn page(status: &Status, why_old: Option<&str>, alerts: &[String]) ->
     );
     let summary = "What is promised, and whether it is kept.";
     Page::new(Section::Status, ("status.html", "Status"), summary, main)
-}
-
-/// All of it in a sentence.
-fn overall(services: &[Service], states: &[State]) -> String {
-    let worst = states.iter().max().copied().unwrap_or(State::Unknown);
-    let named = |state: State| {
-        let those = services.iter().zip(states).filter(|(_, one)| **one == state);
-        those.map(|(service, _)| title(&service.name).to_lowercase()).collect::<Vec<_>>().join(", ")
-    };
-    match worst {
-        State::Down => format!("Down: {}.", named(State::Down)),
-        State::Burning => format!("More fails than is allowed: {}.", named(State::Burning)),
-        State::Spent => {
-            format!("All is up; of 30 days' failures all are spent: {}.", named(State::Spent))
-        }
-        State::Up if states.contains(&State::Unknown) => {
-            "All that was measured is as promised.".to_owned()
-        }
-        State::Up => "All is as promised.".to_owned(),
-        State::Unknown => "Nothing was measured yet.".to_owned(),
-    }
 }
 
 fn title(service: &str) -> &str {
@@ -209,51 +236,112 @@ fn title(service: &str) -> &str {
     }
 }
 
-/// The kind of process that a service is up with.
+/// The kind of process that measures what is promised of a service.
 fn kind(service: &str) -> &str {
-    if service == "website" { "gateway" } else { service }
+    match service {
+        "website" | "freshness" => "gateway",
+        "content" => "probe",
+        other => other,
+    }
+}
+
+/// Whether a service is down with the processes that measure it.
+fn is_of_processes(service: &str) -> bool {
+    !["freshness", "content"].contains(&service)
 }
 
 impl Status {
+    /// The same without what is of others: alerts that have no runbook here, and objectives that are not ours.
+    pub(super) fn ours(mut self, alerts: &[String]) -> Self {
+        self.firing.retain(|name, severity| alerts.contains(name) && urgency(severity).is_some());
+        let names = objectives();
+        self.objectives.retain(|name, _| names.contains(name));
+        self
+    }
+
+    /// All of it in a sentence or two.
+    fn overall(&self, services: &[Service]) -> String {
+        let so = |state: State| {
+            let those = services.iter().filter(|service| self.of(service) == state);
+            those.map(|one| title(&one.name).to_lowercase()).collect::<Vec<_>>().join(", ")
+        };
+        let unknown: Vec<String> = services.iter().filter_map(|one| self.unknown(one)).collect();
+        let is_up = |one: &Service| one.slos.iter().any(|slo| self.state(one, slo) == State::Up);
+        let worst = services.iter().map(|service| self.of(service)).max();
+        let said = match worst.unwrap_or(State::Unknown) {
+            State::Down => format!("Down: {}.", so(State::Down)),
+            State::Burning => format!("More fails than is allowed: {}.", so(State::Burning)),
+            State::Spent if unknown.is_empty() => {
+                format!("All is up; of 30 days' failures all are spent: {}.", so(State::Spent))
+            }
+            State::Spent => format!("Of 30 days' failures all are spent: {}.", so(State::Spent)),
+            State::Unknown if services.iter().any(is_up) => {
+                "All that was measured is as promised.".to_owned()
+            }
+            State::Unknown => "Nothing was measured.".to_owned(),
+            State::Up => "All is as promised.".to_owned(),
+        };
+        match unknown.is_empty() {
+            true => said,
+            false => format!("{said} No data for {}.", unknown.join(", ")),
+        }
+    }
+
     /// How a service is: its worst objective, or down with all its processes.
     fn of(&self, service: &Service) -> State {
-        if let Some([0, all]) = self.processes.get(kind(&service.name))
+        if let Some([0, all]) = self.processes(service)
             && *all > 0
         {
             return State::Down;
         }
-        let states = service.slos.iter().map(|slo| self.measured(service, &slo.name).state());
+        let states = service.slos.iter().map(|slo| self.state(service, slo));
         states.max().unwrap_or(State::Unknown)
     }
 
-    fn measured(&self, service: &Service, slo: &str) -> Measured {
-        self.objectives.get(&format!("{}/{slo}", service.name)).copied().unwrap_or_default()
+    /// The processes that a service is up with: those that answer, and all.
+    fn processes(&self, service: &Service) -> Option<&[u64; 2]> {
+        self.processes.get(kind(&service.name)).filter(|_| is_of_processes(&service.name))
     }
 
-    /// The alerts that fire, each with its runbook where there is one.
-    fn firing(&self, runbooks: &[String]) -> String {
+    fn state(&self, service: &Service, slo: &Slo) -> State {
+        let processes = self.processes.get(kind(&service.name));
+        self.measured(slo).state(processes.is_some_and(|[answer, _]| *answer > 0))
+    }
+
+    /// What of a service there is no data of, if any: all, or some objectives.
+    fn unknown(&self, service: &Service) -> Option<String> {
+        let title = title(&service.name).to_lowercase();
+        let unknown = service.slos.iter().filter(|slo| self.state(service, slo) == State::Unknown);
+        let unknown: Vec<&str> = unknown.map(|slo| &slo.name[..]).collect();
+        match unknown.len() {
+            0 => None,
+            all if all == service.slos.len() => Some(title),
+            _ => Some(format!("{title} ({})", unknown.join(", "))),
+        }
+    }
+
+    fn measured(&self, slo: &Slo) -> Measured {
+        self.objectives.get(&name(slo)).copied().unwrap_or_default()
+    }
+
+    /// The alerts that fire, each with its runbook.
+    fn alerts(&self) -> String {
         if self.firing.is_empty() {
             return String::new();
         }
         let items = self.firing.iter().map(|(name, severity)| {
-            let (shown, severity) = (escape(name), escape(severity));
-            match runbooks.contains(name) {
-                true => {
-                    format!("<li><a href=\"runbooks/{shown}.html\">{shown}</a>: {severity}</li>\n")
-                }
-                false => format!("<li>{shown}: {severity}</li>\n"),
-            }
+            let (name, severity) = (escape(name), escape(severity));
+            format!("<li><a href=\"runbooks/{name}.html\">{name}</a>: {severity}</li>\n")
         });
-        format!(
-            "<h2 id=\"alerts\">Alerts that fire</h2>\n<ul>\n{}</ul>\n",
-            items.collect::<String>()
-        )
+        let items: String = items.collect();
+        format!("<h2 id=\"alerts\">Alerts that fire</h2>\n<ul>\n{items}</ul>\n")
     }
 
-    fn section(&self, service: &Service, state: State) -> String {
+    fn section(&self, service: &Service) -> String {
         let name = &service.name;
-        let shown = self.asked_at.map(|_| format!(" {}", state.badge())).unwrap_or_default();
-        let processes = match self.processes.get(kind(name)) {
+        let badge = self.of(service).badge(self.unknown(service).as_deref());
+        let shown = self.asked_at.map(|_| format!(" {badge}")).unwrap_or_default();
+        let processes = match self.processes(service) {
             Some([up, all]) => format!("<p>{up} of {all} processes answer.</p>\n"),
             None => String::new(),
         };
@@ -268,8 +356,8 @@ impl Status {
     }
 
     fn row(&self, service: &Service, slo: &Slo) -> String {
-        let measured = self.measured(service, &slo.name);
-        let is_well = matches!(measured.state(), State::Up | State::Unknown);
+        let (measured, state) = (self.measured(slo), self.state(service, slo));
+        let is_well = matches!(state, State::Up | State::Unknown);
         let impact = slo.own.as_ref().filter(|_| !is_well).map(|own| format!(" {}", own.impact));
         let said = format!("{}{}", slo.description, impact.unwrap_or_default());
         let left = measured.left.map(|left| format!("{:.1} %", left * 100.0));
@@ -278,7 +366,7 @@ impl Status {
             "<tr><th scope=\"row\">{}</th><td>{} %</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
             escape(&said),
             slo.objective,
-            measured.state().badge(),
+            state.badge(None),
             burn.as_deref().unwrap_or("–"),
             left.as_deref().unwrap_or("–"),
         )
@@ -286,74 +374,4 @@ impl Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(name: &str, measured: Measured) -> Status {
-        let objectives = [(name.to_owned(), measured)].into();
-        Status { asked_at: Some(1_800_000_000), objectives, ..Status::default() }
-    }
-
-    const WELL: Measured =
-        Measured { promised: Some(0.999), failing: Some(0.0), burn: Some(0.2), left: Some(0.9) };
-
-    #[test]
-    fn every_file_of_objectives_is_shown() {
-        for (path, text) in OBJECTIVES {
-            slo::service(Path::new(path), text).expect("it can be read");
-        }
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../slo");
-        for entry in std::fs::read_dir(folder).expect("it is there") {
-            let name = entry.expect("it can be listed").file_name().to_string_lossy().into_owned();
-            let other = ["alerts.yaml", "mirror-verdict.yaml"].contains(&name.as_str());
-            let is_shown = OBJECTIVES.iter().any(|(path, _)| *path == format!("slo/{name}"));
-            assert!(is_shown || other || !name.ends_with(".yaml"), "{name}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_those_of_the_dictionary() {
-        let dictionary = Dictionary::shipped();
-        for id in [PROMISED, BURN, LEFT] {
-            assert!(dictionary.get(id).is_some(), "{id}");
-        }
-    }
-
-    #[test]
-    fn states_follow_from_what_was_measured() {
-        for (measured, state) in [
-            (WELL, State::Up),
-            (Measured::default(), State::Unknown),
-            (Measured { failing: Some(0.6), ..WELL }, State::Down),
-            (Measured { promised: Some(1.0), failing: Some(1e-6), ..WELL }, State::Down),
-            (Measured { burn: Some(14.0), left: Some(-1.0), ..WELL }, State::Burning),
-            (Measured { left: Some(-0.1), ..WELL }, State::Spent),
-        ] {
-            assert_eq!(measured.state(), state, "{measured:?}");
-        }
-    }
-
-    #[test]
-    fn the_page_says_what_is_so() {
-        let page = |status: &Status| page(status, None, &["GatewayAvailability".to_owned()]).main;
-        let well = page(&status("gateway/availability", WELL));
-        assert!(well.contains("All that was measured is as promised."), "{well}");
-        let mut burning = status("gateway/availability", Measured { burn: Some(20.0), ..WELL });
-        burning.firing.insert("GatewayAvailability".to_owned(), "page".to_owned());
-        burning.processes.insert("node".to_owned(), [0, 2]);
-        let burning = page(&burning);
-        for said in [
-            "Down: nodes.",
-            "<a href=\"runbooks/GatewayAvailability.html\">",
-            "0 of 2 processes answer.",
-            "Users of the gateway get errors or cut answers.",
-        ] {
-            assert!(burning.contains(said), "{said}: {burning}");
-        }
-        let nothing = page(&Status::default());
-        assert!(
-            nothing.contains("holds no figures") && !nothing.contains("as promised"),
-            "{nothing}"
-        );
-    }
-}
+mod tests;

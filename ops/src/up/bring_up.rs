@@ -208,11 +208,13 @@ impl<'a> BringUp<'a> {
         let name = ipns::name_of(&key).map_err(publish::PublishError::from)?;
         let root = self.site(&nodes, &key, &name).await?;
         let staging = match self.args.staging {
-            true => Some(self.staging(running, &nodes, (&name, &key, &root)).await?),
+            true => Some(self.staging(running, &nodes, (&name, &key, root.as_deref())).await?),
             false => None,
         };
         let gateways = self.gateways(running, &nodes, &name).await?;
-        self.shown(&gateways, &nodes, &root).await?;
+        if let Some(root) = &root {
+            self.shown(&gateways, &nodes, root).await?;
+        }
         let first = self.places.gateways[0].http;
         let url = format!("http://{SITE_HOST}:{}/", first.port());
         let site = Site { url, root, key: Some(key) };
@@ -286,7 +288,7 @@ impl<'a> BringUp<'a> {
         &self,
         running: &mut Running,
         nodes: &[Process],
-        (site, key, root): (&str, &Path, &str),
+        (site, key, root): (&str, &Path, Option<&str>),
     ) -> Result<Staging, UpError> {
         let StagingPlace { gateway, node } = self.places.staging;
         let mut peers = Vec::new();
@@ -305,7 +307,9 @@ impl<'a> BringUp<'a> {
         let child = self.start(&node, &self.staging_programs.node, &plan.body()).await?;
         running.nodes.push(child);
         // The same name leads to the same site there, or every copy of a request for it would differ.
-        publish::lead(key, root, &[Endpoint::parse(&node.admin)?], self.tasks).await?;
+        if let Some(root) = root {
+            publish::lead(key, root, &[Endpoint::parse(&node.admin)?], self.tasks).await?;
+        }
         let plan = GatewayPlan {
             place: gateway,
             nodes: std::slice::from_ref(&node.url),
@@ -408,28 +412,42 @@ impl<'a> BringUp<'a> {
         Ok(())
     }
 
-    /// Publishes the project's site on every node, if possible, leads its name to it, and returns its root.
-    async fn site(&self, nodes: &[Process], key: &Path, name: &str) -> Result<String, UpError> {
+    /// Publishes the project's site on every node, if possible, leads its name to it, and returns its root. A
+    /// fleet is there for more than its own site: without one its nodes show the one before, if they had any.
+    async fn site(
+        &self,
+        nodes: &[Process],
+        key: &Path,
+        name: &str,
+    ) -> Result<Option<String>, UpError> {
         let config = self.config_of(&gateway_name(0));
         if !self.is_given(&gateway_name(0)) {
             configs::write(&config, &self.gateway_body(0, nodes, name))?;
         }
-        let new = publish::local(&self.data, &config, self.tasks).await?;
+        let warn = |text: String| self.steps.note(&Style::stderr().warning(&text));
+        let new = match publish::local(&self.data, &config, self.tasks).await {
+            Ok(new) => new,
+            Err(error) => {
+                warn(format!("the project's site is not published; one of before stays: {error}"));
+                return Ok(None);
+            }
+        };
         let admins = nodes.iter().map(|node| Endpoint::parse(&node.admin));
         let admins = admins.collect::<Result<Vec<_>, _>>()?;
         let added = add::folder(new.path(), admins.clone(), IMPORT_SILENCE, self.tasks).await;
         let root = match added {
             Ok(root) => root.to_string(),
             Err(AddError::NotReplicated { cid, reasons, .. }) => {
-                let text = format!("the project's site is not on every node: {reasons}");
-                self.steps.note(&Style::stderr().warning(&text));
+                warn(format!("the project's site is not on every node: {reasons}"));
                 cid
             }
             Err(error) => return Err(publish::PublishError::from(error).into()),
         };
-        publish::lead(key, &root, &admins, self.tasks).await?;
+        if let Some(reasons) = publish::lead(key, &root, &admins, self.tasks).await? {
+            warn(format!("not every node knows the name of the project's site: {reasons}"));
+        }
         new.finish().map_err(publish::PublishError::from)?;
-        Ok(root)
+        Ok(Some(root))
     }
 
     /// Whether the config of a process was named for this run.

@@ -24,7 +24,9 @@ fn text(fleet: &Fleet, program: &Path, style: Style) -> String {
     let mut open = Table::default();
     open.row(["site", &fleet.site.url]);
     let gateway = &fleet.gateways[0].url;
-    open.row(["", &format!("{gateway}/ipfs/{}/", fleet.site.root)]);
+    if let Some(root) = &fleet.site.root {
+        open.row(["", &format!("{gateway}/ipfs/{root}/")]);
+    }
     for gateway in &fleet.gateways {
         open.row([&gateway.name, &format!("{}/ipfs/…", gateway.url)]);
     }
@@ -105,7 +107,7 @@ mod tests {
             nodes: vec![process("node-0", 8180), process("node-1", 8181)],
             site: Site {
                 url: "http://site.localhost:8080/".into(),
-                root: "bafyroot".into(),
+                root: Some("bafyroot".into()),
                 key: None,
             },
             staging: None,

@@ -139,8 +139,8 @@ async fn every_panel_of_ours_shows_what_a_fleet_exposes() {
     let measured = crate::dash::public::measure(
         &project.dictionary,
         &tasks,
-        &server.url,
-        Duration::from_secs(20),
+        (&server.url, Duration::from_secs(20)),
+        &|_| true,
     );
     let measured = measured.await.expect("it answers");
     let empty: Vec<_> = measured.values.iter().filter(|(_, shown)| shown.is_empty()).collect();

@@ -1,4 +1,7 @@
 //! The public page as HTML: headings, last values and sparklines, read by everybody and everything.
+//!
+//! Each series has a line of its own beside its name and last value, all on one scale: nobody has to tell
+//! lines apart by their colours.
 
 use jiff::Timestamp;
 
@@ -7,8 +10,8 @@ use crate::dash::dictionary::Number;
 use crate::site::{STYLE, escape};
 
 /// The size of a sparkline, in its own units.
-const WIDTH: f64 = 600.0;
-const HEIGHT: f64 = 60.0;
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 40.0;
 /// Room at all sides, so that no line is cut.
 const EDGE: f64 = 3.0;
 
@@ -58,7 +61,6 @@ fn age(measured: &Measured) -> String {
 }
 
 fn section(number: &Number, shown: &[Shown], measured: &Measured) -> String {
-    let newest = measured.newest.unwrap_or_default();
     let mut out = format!(
         "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{}</h2>\n<p>{}</p>\n",
         escape(&number.name),
@@ -72,71 +74,95 @@ fn section(number: &Number, shown: &[Shown], measured: &Measured) -> String {
             out.push_str(&format!("<p>No figures: {}.</p>\n", escape(why)));
         }
         Some(at) => {
-            out.push_str(&spark(number, shown, seconds(at) as f64));
-            out.push_str(&table(number, shown, newest));
+            let until = seconds(at) as f64;
+            out.push_str(&table(number, shown, until, measured.newest.unwrap_or_default()));
         }
+    }
+    if let Some(more) = measured.more.get(&number.id) {
+        out.push_str(&format!("<p>{more} more are not shown.</p>\n"));
     }
     out + "</section>\n"
 }
 
-/// The last values; one that is older than the page says tells its own time.
-fn table(number: &Number, shown: &[Shown], newest: f64) -> String {
-    let mut out = "<table class=\"values\">\n<tbody>\n".to_owned();
+/// The last value of each series and how it came there; a value that is older than the page says tells its
+/// own time.
+fn table(number: &Number, shown: &[Shown], until: f64, newest: f64) -> String {
+    let scale = Scale::of(shown, until - span(number).as_secs_f64(), until);
+    let mut out = format!(
+        "<div class=\"scroll\" tabindex=\"0\"><table class=\"values\">\n<caption>{} to {} over {}</caption>\n<tbody>\n",
+        written(scale.low, number.unit),
+        written(scale.high, number.unit),
+        past(number)
+    );
     for one in shown {
         let (time, value) = one.points.last().copied().unwrap_or_default();
         let old = time + step(number).as_secs_f64() < newest;
+        let when = old.then(|| format!("<br><span class=\"quiet\">{}</span>", moment(time)));
         let row = format!(
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"quiet\">{}</td></tr>\n",
+            "<tr><th scope=\"row\">{}</th><td>{}{}</td><td>{}</td></tr>\n",
             escape(&one.name),
             written(value, number.unit),
-            if old { moment(time) } else { String::new() },
+            when.unwrap_or_default(),
+            spark(number, one, &scale),
         );
         out.push_str(&row);
     }
-    out + "</tbody>\n</table>\n"
+    out + "</tbody>\n</table></div>\n"
 }
 
-/// One picture of all series. Gaps stay gaps.
-fn spark(number: &Number, shown: &[Shown], until: f64) -> String {
-    let from = until - span(number).as_secs_f64();
-    let values = || shown.iter().flat_map(|one| &one.points).map(|point| point.1);
-    let low = values().fold(f64::INFINITY, f64::min);
-    let high = values().fold(f64::NEG_INFINITY, f64::max);
-    let height = if high > low { high - low } else { 1.0 };
-    let place = |(time, value): (f64, f64)| {
-        let x = EDGE + (time - from) / (until - from) * (WIDTH - 2.0 * EDGE);
-        let y = HEIGHT - EDGE - (value - low) / height * (HEIGHT - 2.0 * EDGE);
-        format!("{x:.1} {y:.1}")
-    };
+/// What the lines of a number have in common.
+struct Scale {
+    from: f64,
+    until: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Scale {
+    fn of(shown: &[Shown], from: f64, until: f64) -> Self {
+        let values = || shown.iter().flat_map(|one| &one.points).map(|point| point.1);
+        let low = values().fold(f64::INFINITY, f64::min);
+        let high = values().fold(f64::NEG_INFINITY, f64::max);
+        Self { from, until, low, high }
+    }
+
+    /// Where a point is in the picture.
+    fn place(&self, (time, value): (f64, f64)) -> String {
+        let height = if self.high > self.low { self.high - self.low } else { 1.0 };
+        let x = EDGE + (time - self.from) / (self.until - self.from) * (WIDTH - 2.0 * EDGE);
+        let y = HEIGHT - EDGE - (value - self.low) / height * (HEIGHT - 2.0 * EDGE);
+        format!("{x:.0} {y:.1}")
+    }
+}
+
+/// The line of a series. Gaps stay gaps.
+fn spark(number: &Number, one: &Shown, scale: &Scale) -> String {
+    let own = Scale::of(std::slice::from_ref(one), scale.from, scale.until);
     let said = format!(
-        "{}: from {} to {} over {}",
+        "{}, {}: from {} to {} over {}",
         number.name,
-        written(low, number.unit),
-        written(high, number.unit),
+        one.name,
+        written(own.low, number.unit),
+        written(own.high, number.unit),
         past(number)
     );
-    let mut out = format!(
-        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
-         aria-label=\"{}\">\n",
-        escape(&said)
-    );
-    for (index, one) in shown.iter().enumerate() {
-        let mut path = String::new();
-        let mut last = f64::NEG_INFINITY;
-        for point in &one.points {
-            let near = point.0 - last <= step(number).as_secs_f64() * 1.5;
-            path.push_str(if near { "L" } else { "M" });
-            path.push_str(&place(*point));
-            if !near {
-                // A point that stands alone is seen as well.
-                path.push_str("h0");
-            }
-            last = point.0;
+    let mut path = String::new();
+    let mut last = f64::NEG_INFINITY;
+    for point in &one.points {
+        let near = point.0 - last <= step(number).as_secs_f64() * 1.5;
+        path.push_str(if near { "L" } else { "M" });
+        path.push_str(&scale.place(*point));
+        if !near {
+            // A point that stands alone is seen as well.
+            path.push_str("h0");
         }
-        out.push_str(&format!("<path class=\"s{}\" d=\"{path}\"/>\n", index % 4));
+        last = point.0;
     }
-    let range = format!("{} to {}", written(low, number.unit), written(high, number.unit));
-    out + &format!("</svg>\n<p class=\"quiet\">{range} over {}</p>\n", past(number))
+    format!(
+        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{}\"><path d=\"{path}\"/></svg>",
+        escape(&said)
+    )
 }
 
 /// How much of the past is shown.

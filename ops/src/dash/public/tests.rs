@@ -14,7 +14,78 @@ fn measured(name: &str) -> Measured {
     let dictionary = dictionary();
     let values = dictionary.numbers.iter().map(|one| (one.id.clone(), shown.clone()));
     let newest = Some(1_799_999_940.0);
-    Measured { at: Some(at), newest, values: values.collect() }
+    Measured { at: Some(at), newest, values: values.collect(), more: BTreeMap::new() }
+}
+
+/// Budgets of so many objectives, as Prometheus tells them.
+fn budgets(names: impl Iterator<Item = [String; 2]>) -> Vec<Series> {
+    let series = names.map(|[service, slo]| Series {
+        labels: [("sloth_service".to_owned(), service), ("sloth_slo".to_owned(), slo)].into(),
+        points: vec![(1_799_900_000.0, 1.0), (1_799_986_400.0, 0.5)],
+    });
+    series.collect()
+}
+
+/// The public page with these budgets, and the figures behind it.
+fn with_budgets(series: &[Series]) -> (String, String) {
+    let dictionary = dictionary();
+    let number = dictionary.get("budget-left").expect("it is there");
+    let mut measured = measured("one");
+    let (all, more) = shown(number, series);
+    measured.values.insert(number.id.clone(), all);
+    measured.more.extend((more > 0).then(|| (number.id.clone(), more)));
+    files(&dictionary, &measured)
+}
+
+#[test]
+fn the_budget_of_every_objective_is_shown_beside_its_name() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../slo");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("it can be listed").path();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if text.contains("\nslos:") {
+            let service = crate::slo::service(&path, &text).expect("it can be read");
+            names.extend(service.slos.iter().map(|slo| [slo.service.clone(), slo.name.clone()]));
+        }
+    }
+    assert!(names.len() > 8, "{names:?}");
+    let (page, figures) = with_budgets(&budgets(names.iter().cloned()));
+    for [service, slo] in &names {
+        let row = page.split("<tr>").find(|row| row.contains(&format!(">{service} {slo}</th>")));
+        let row = row.unwrap_or_else(|| panic!("{service} {slo} is missing: {page}"));
+        let label = format!(
+            "aria-label=\"Error budget left, {service} {slo}: from 50.0 % to 100.0 % over 90 days\""
+        );
+        assert!(row.contains("<td>50.0 %") && row.contains(&label), "{row}");
+        assert_eq!(row.matches("<path").count(), 1, "a picture is of one series: {row}");
+    }
+    assert!(!page.contains("not shown") && !figures.contains("\"more_series\": 1"), "{figures}");
+}
+
+#[test]
+fn what_does_not_fit_is_counted_and_a_page_of_what_does_is_small() {
+    let many = (0..SERIES_MAX + 3).map(|index| [format!("service-{index:02}"), "slo".to_owned()]);
+    let mut series = budgets(many);
+    for one in &mut series {
+        one.points =
+            (0..=90).map(|day| (1_792_224_000.0 + f64::from(day) * 86_400.0, 0.5)).collect();
+    }
+    let (page, figures) = with_budgets(&series);
+    assert!(page.contains("<p>3 more are not shown.</p>"), "{page}");
+    assert!(page.len() < 64 * 1024, "{}", page.len());
+    let read = Measured::read(figures.as_bytes()).expect("it is ours").expect("it has figures");
+    assert_eq!(read.more, [("budget-left".to_owned(), 3)].into());
+}
+
+#[test]
+fn figures_that_are_none_are_told_from_what_is_something_else() {
+    let (_, none) = files(&dictionary(), &Measured::default());
+    assert!(Measured::read(none.as_bytes()).expect("it is ours").is_none());
+    let (_, some) = files(&dictionary(), &measured("one"));
+    let read = Measured::read(some.as_bytes()).expect("it is ours").expect("it has figures");
+    assert_eq!(read.values["availability"][0].name, "one");
+    assert!(Measured::read(b"<html>").is_err());
 }
 
 #[test]
@@ -45,8 +116,8 @@ fn labels_that_no_legend_names_stay_private() {
     };
     let dictionary = dictionary();
     let number = dictionary.get("gateway-first-byte-mean").expect("it is there");
-    let all = shown(number, &[series]);
-    assert_eq!((&all[0].name[..], &all[0].points[..]), ("hit", &[(2.0, 3.0)][..]));
+    let (all, more) = shown(number, &[series]);
+    assert_eq!((&all[0].name[..], &all[0].points[..], more), ("hit", &[(2.0, 3.0)][..], 0));
     for number in dictionary.numbers.iter().filter(|number| number.public) {
         let private = ["{{instance}}", "{{job}}", "{{node}}"];
         assert!(private.iter().all(|label| !number.legend.contains(label)), "{}", number.id);
