@@ -402,13 +402,28 @@ fn own(path: &str) -> Result<Asked, AskError> {
     OwnPage::at(path).map(Asked::Own).ok_or(AskError::NoSuchPage)
 }
 
-/// Whether the gateway's own pages are at the paths of the host that a request names, so that they
-/// can be linked to there.
-pub(crate) fn has_own_pages(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> bool {
-    let caller = Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform());
-    match caller.and_then(|caller| hosts.place(&caller)) {
-        Ok(Place::Paths { .. } | Place::Subdomains | Place::Pages) => true,
-        Ok(Place::Origin { .. } | Place::Site(_)) | Err(_) => false,
+/// Where the gateway's own pages are, from the host that a request names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OwnPages {
+    /// At the paths of this host.
+    Here,
+    /// At those of the gateway whose origin this host is, as `scheme://host`.
+    At(String),
+    /// At none that is known: paths of this host are content.
+    Nowhere,
+}
+
+/// Where the gateway's own pages are, so that they can be linked to.
+pub(crate) fn own_pages(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> OwnPages {
+    let Ok(caller) = Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform()) else {
+        return OwnPages::Nowhere;
+    };
+    match hosts.place(&caller) {
+        Ok(Place::Paths { .. } | Place::Subdomains | Place::Pages) => OwnPages::Here,
+        Ok(Place::Origin { gateway, .. }) => {
+            OwnPages::At(format!("{}://{gateway}", caller.scheme()))
+        }
+        Ok(Place::Site(_)) | Err(_) => OwnPages::Nowhere,
     }
 }
 

@@ -5,7 +5,7 @@
 //! else is the lane's, a thread of its own: staging may be dead, slow, hostile or this very gateway.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -70,6 +70,8 @@ pub(crate) struct Mirror {
 /// What the line and the lane share.
 struct Shared {
     settings: ArcSwap<Settings>,
+    /// Whom to tell that they changed.
+    told: OnceLock<Told>,
     health: Health,
     quota: Quota,
     latest: Mutex<Latest>,
@@ -84,6 +86,9 @@ struct Shared {
     own: Uri,
     closing: watch::Sender<bool>,
 }
+
+/// What is done when settings changed.
+type Told = Box<dyn Fn() + Send + Sync>;
 
 /// Settings that are in force.
 struct Settings {
@@ -133,6 +138,7 @@ impl Mirror {
         let now = Instant::now();
         let shared = Arc::new(Shared {
             settings: ArcSwap::from_pointee(Settings::of(config)?),
+            told: OnceLock::new(),
             health: Health::new(now),
             quota: Quota::new(config, now),
             latest: Mutex::default(),
@@ -157,6 +163,17 @@ impl Mirror {
     /// A text that names the key that is wrong; the settings before stay.
     pub(crate) fn set(&self, config: &Config) -> Result<(), String> {
         self.shared.set(config)
+    }
+
+    /// The settings that are in force.
+    pub(crate) fn settings(&self) -> Config {
+        self.shared.settings.load().config.clone()
+    }
+
+    /// Has this done whenever other settings are taken, from wherever they come.
+    pub(crate) fn on_change(&self, tell: impl Fn() + Send + Sync + 'static) {
+        // A gateway has one mirror.
+        self.shared.told.set(Box::new(tell)).ok();
     }
 
     /// Stops asking; what waits is dropped.
@@ -291,6 +308,9 @@ impl Shared {
             self.health.reset();
         }
         self.tell();
+        if let Some(tell) = self.told.get() {
+            tell();
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use bytesize::ByteSize;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use ipfs::Cid;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,8 @@ impl Default for Config {
 pub(crate) struct Render {
     config: Config,
     pages: ArcSwap<Pages>,
+    /// What is in force, which the policy tells.
+    running: Mutex<crate::config::Config>,
 }
 
 impl Render {
@@ -102,7 +105,7 @@ impl Render {
     /// A text that names the key or the template at fault.
     pub(crate) fn new(config: &crate::config::Config) -> Result<Self, String> {
         let pages = ArcSwap::from_pointee(Pages::new(&config.pages, config)?);
-        Ok(Self { config: config.render.clone(), pages })
+        Ok(Self { config: config.render.clone(), pages, running: Mutex::new(config.clone()) })
     }
 
     /// The pages that are in use.
@@ -110,9 +113,21 @@ impl Render {
         self.pages.load_full()
     }
 
-    /// Puts other pages in their place.
-    pub(crate) fn set_pages(&self, pages: Pages) {
-        self.pages.store(Arc::new(pages));
+    /// Draws the pages anew, of what is in force now.
+    ///
+    /// # Errors
+    /// A text that names the key or the template at fault; the pages before stay.
+    pub(crate) fn redraw(
+        &self,
+        change: impl FnOnce(&mut crate::config::Config),
+    ) -> Result<(), String> {
+        // Held to the end, so that of two changes the later one is told.
+        let mut running = self.running.lock();
+        let mut changed = running.clone();
+        change(&mut changed);
+        self.pages.store(Arc::new(Pages::new(&changed.pages, &changed)?));
+        *running = changed;
+        Ok(())
     }
 }
 

@@ -24,9 +24,9 @@ use crate::denylist::Denylist;
 use crate::limit::Limit;
 use crate::metrics::Metrics;
 pub use crate::mirror::MirrorRoutes;
-use crate::mirror::{Identity, Mirror};
+use crate::mirror::{Config as MirrorConfig, Identity, Mirror};
 use crate::names::Names;
-use crate::render::{Pages, Render};
+use crate::render::Render;
 use crate::serve::Gateway;
 use crate::stream::Recorder;
 use crate::upstream::{Pool, Shared};
@@ -102,6 +102,7 @@ impl Server {
         let mirror = mirror.map_err(ServerError::Config)?;
         let gateway = rooms(&config, (hosts, denylist), &pool, &around, (&metrics, mirror))?;
         let gateway = Arc::new(gateway);
+        tell_mirror(&gateway);
         let (closing, closed) = watch::channel(false);
         let accept = Accept::start(
             config.accept.clone(),
@@ -143,15 +144,19 @@ impl Server {
             let (tasks, metrics) = (&self.around.tasks, &self.metrics.upstream);
             let pool = Pool::new(config.upstream.clone(), Some(&before), tasks, metrics)
                 .map_err(ServerError::Config)?;
+            let hosts = hosts(config, self.address)?;
             // What cannot be reloaded is told as it runs.
-            let pages = Pages::new(&config.pages, &self.config).map_err(ServerError::Config)?;
-            Ok((hosts(config, self.address)?, pages, pool))
+            let redrawn = self.gateway.render.redraw(|running| {
+                running.pages = config.pages.clone();
+                running.mirror = in_force(&config.mirror, &running.mirror);
+            });
+            redrawn.map_err(ServerError::Config)?;
+            Ok((hosts, pool))
         });
         match reloaded {
-            Ok((hosts, pages, pool)) => {
+            Ok((hosts, pool)) => {
                 let rows = hosts.len();
                 self.gateway.hosts.store(Arc::new(hosts));
-                self.gateway.render.set_pages(pages);
                 self.pool.store(Arc::new(pool));
                 self.gateway.mirror.set(&config.mirror).map_err(ServerError::Config)?;
                 info!(hosts = rows, "configuration was read again");
@@ -187,6 +192,25 @@ impl Server {
         }
         finished
     }
+}
+
+/// Has the policy tell the mirror's settings whenever they change.
+fn tell_mirror(gateway: &Arc<Gateway>) {
+    let told = Arc::downgrade(gateway);
+    gateway.mirror.on_change(move || {
+        let Some(gateway) = told.upgrade() else { return };
+        let redrawn = gateway.render.redraw(|running| {
+            running.mirror = in_force(&gateway.mirror.settings(), &running.mirror);
+        });
+        if let Err(error) = redrawn {
+            warn!(%error, "the policy could not be drawn anew");
+        }
+    });
+}
+
+/// The mirror's settings, but for those that take a restart.
+fn in_force(settings: &MirrorConfig, running: &MirrorConfig) -> MirrorConfig {
+    MirrorConfig { dir: running.dir.clone(), queue: running.queue, ..settings.clone() }
 }
 
 fn hosts(config: &Config, address: SocketAddr) -> Result<Hosts, ServerError> {

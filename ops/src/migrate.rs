@@ -13,6 +13,7 @@ use crate::output::{self, Format, Style, Table};
 
 mod draft;
 mod identity;
+mod implied;
 mod kubo;
 mod rainbow;
 mod setting;
@@ -25,6 +26,9 @@ use setting::{Row, Said};
 
 /// Largest file that is read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The file of the node's key.
+const KEY_FILE: &str = "identity.key";
 
 const EXAMPLES: &str = "Examples:
   bifrost migrate rainbow --env rainbow.env                    # the table of settings, then both files
@@ -127,7 +131,7 @@ struct Migrated {
 pub(crate) fn run(args: &MigrateArgs) -> Verdict {
     let (done, to) = match &args.command {
         Command::Rainbow { env, to } => (migrate(env, rainbow::read, to), to),
-        Command::Kubo { config, to } => (migrate(config, kubo::read, to), to),
+        Command::Kubo { config, to } => (migrate(config, |text| kubo(text, config), to), to),
     };
     match done {
         Ok(migrated) => {
@@ -145,19 +149,41 @@ pub(crate) fn run(args: &MigrateArgs) -> Verdict {
     }
 }
 
+/// Reads Kubo's configuration; where it lies is its repository, which can have denylists.
+fn kubo(text: &str, config: &Path) -> Result<Migrated, String> {
+    let repository = (config != Path::new("-")).then(|| config.parent()).flatten();
+    let environment = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    kubo::read(text, &kubo::denylists(repository, environment))
+}
+
 fn migrate(
     path: &Path,
-    read: fn(&str) -> Result<Migrated, String>,
+    read: impl FnOnce(&str) -> Result<Migrated, String>,
     to: &To,
 ) -> Result<Migrated, MigrateError> {
     let text = text(path)?;
     let malformed = |what| MigrateError::Malformed { path: path.to_owned(), what };
     let mut migrated = read(&text).map_err(malformed)?;
-    let Some(folder) = &to.out else { return Ok(migrated) };
+    if let Some(folder) = &to.out {
+        write(&mut migrated, folder)?;
+    }
+    Ok(migrated)
+}
+
+/// Writes all files into a folder, or none where one of them is there already.
+fn write(migrated: &mut Migrated, folder: &Path) -> Result<(), MigrateError> {
+    let key = migrated.identity.as_ref().map(|_| KEY_FILE);
+    for name in migrated.draft.files().iter().map(|(name, _)| *name).chain(key) {
+        let path = folder.join(name);
+        if path.symlink_metadata().is_ok() {
+            let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(MigrateError::Write { path, source });
+        }
+    }
     std::fs::create_dir_all(folder).map_err(unwritten(folder))?;
     let folder = folder.canonicalize().map_err(unwritten(folder))?;
     if let Some(identity) = &migrated.identity {
-        let path = folder.join("identity.key");
+        let path = folder.join(KEY_FILE);
         identity.write(&path).map_err(unwritten(&path))?;
         migrated.draft.set(
             "node swarm.identity_file",
@@ -171,7 +197,7 @@ fn migrate(
         file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
             .map_err(unwritten(&path))?;
     }
-    Ok(migrated)
+    Ok(())
 }
 
 fn unwritten(path: &Path) -> impl FnOnce(std::io::Error) -> MigrateError {

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use harness::http::put;
 use harness::up::Up;
 use harness::{bytes_of_seed, fleet, get, interop};
 use serde_json::Value;
@@ -137,6 +138,13 @@ fn a_second_build_is_judged_by_real_requests_and_a_planted_fault_rejects_it() {
     let last = lines(folder, "pairs");
     let failed = |pair: &&Value| pair["result"] == "rates" && pair["retried"] == true;
     assert_eq!(last[later.len()..].iter().filter(failed).count(), 6);
+
+    // What a call sets is what the policy tells.
+    let admin = up.address("gateways", 0, "admin");
+    let set = put(admin, "/mirror", "application/json", br#"{"fraction":0.25}"#);
+    assert_eq!(set.expect("it answers").status(), 200);
+    let policy = get(up.address("gateways", 0, "url"), "/policy.json").expect("it answers");
+    assert!(policy.text().contains("Up to 25 % of requests are repeated"), "{}", policy.text());
 
     up.process.terminate();
     assert!(up.process.wait(PATIENCE).is_some_and(|status| status.success()), "it drains");

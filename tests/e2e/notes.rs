@@ -46,6 +46,24 @@ fn notes_have_the_section_and_each_figure_before_and_after() {
     }
     assert!(!text.contains("Legs") && !text.contains("different machines"), "{text}");
 
+    let before = [("errors", 0.0, "less"), ("hits", 0.0, "more"), ("still", 0.0, "less")];
+    write("a.json", &bench("M, 2 cores, 2026-12-01", &before).to_string());
+    let now = [("errors", 3.0, "less"), ("hits", 3.0, "more"), ("still", 0.0, "less")];
+    let mut now = bench("M, 2 cores, 2027-01-02", &now);
+    now["figures"][0]["ok"] = false.into();
+    now["failures"] = json!(["cold: the node did not start"]);
+    write("b.json", &now.to_string());
+    let output = notes(folder.path(), &["--version", "0.2.0"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in [
+        "| errors, MB/s | 0.00 | 3.00 |  | worse, misses its target |\n",
+        "| hits, MB/s | 0.00 | 3.00 |  | better |\n",
+        "| still, MB/s | 0.00 | 0.00 |  |  |\n",
+        "\nNot measured after: cold: the node did not start",
+    ] {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+
     write("b.json", &bench("N, 2 cores, 2027-01-02", &after).to_string());
     let output = notes(folder.path(), &["--version", "0.1.0"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("different machines"));

@@ -166,6 +166,11 @@ mod wrong {
         for (text, why) in [
             ("```sh\nfalse\n```\n", "it failed"),
             ("```sh\necho $unset\n```\n", "unset"),
+            (
+                "```sh\na=1\nf() { echo 1; }\n```\nIn a second terminal:\n```sh\nf\n```\n",
+                "f: command not found",
+            ),
+            ("```sh\na=1\n```\nIn a second terminal:\n```sh\necho $a\n```\n", "a: unbound"),
             ("```sh\necho a\n```\n```text\nb\n```\n", "does not print what is shown"),
             ("```sh fails=1\ntrue\n```\n", "it ended with 0"),
             ("```sh within=0\necho a\n```\n```text\nb\n```\n", "does not print"),
@@ -176,7 +181,9 @@ mod wrong {
             ("```dns\nhere\n```\n", "NAME. TTL"),
         ] {
             let said = follow(text).expect_err(text);
-            assert!(said.contains(why) && said.starts_with("ops/guides/wrong.md:7: "), "{said}");
+            let line = if text.contains("second") { text.matches('\n').count() + 4 } else { 7 };
+            let place = format!("ops/guides/wrong.md:{line}: ");
+            assert!(said.contains(why) && said.starts_with(&place), "{said}");
         }
         let left = follow("```sh\nsleep 60 &\n```\n").expect_err("it is left");
         assert!(left.contains("sleep 60"), "{left}");

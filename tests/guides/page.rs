@@ -26,6 +26,8 @@ pub(crate) struct Block {
     pub(crate) text: String,
     /// What is done with it.
     pub(crate) kind: Kind,
+    /// Whether it is the first one of another terminal, which knows nothing of the one before.
+    pub(crate) fresh: bool,
 }
 
 /// What is done with a block.
@@ -56,6 +58,9 @@ pub(crate) enum Kind {
 /// What a head has to say.
 pub(crate) const HEAD: [&str; 4] = ["title", "summary", "minutes", "needs"];
 
+/// How a guide says that another terminal is opened.
+const NEW_TERMINAL: [&str; 2] = ["In a second ", "In a third "];
+
 impl Page {
     /// Reads a guide.
     ///
@@ -65,6 +70,7 @@ impl Page {
         let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
         let head = head(&mut lines).map_err(|error| format!("{name}.md: {error}"))?;
         let (mut blocks, mut prose) = (Vec::<Block>::new(), String::new());
+        let mut told = 0;
         while let Some((line, text)) = lines.next() {
             let Some(info) = text.trim_start().strip_prefix("```") else {
                 prose.push_str(text);
@@ -86,7 +92,10 @@ impl Page {
             if kind == Kind::Output && !blocks.last().is_some_and(Block::prints) {
                 return Err(wrong("output without commands before it"));
             }
-            blocks.push(Block { line, text, kind });
+            let since = prose.get(told..).unwrap_or_default();
+            let fresh = NEW_TERMINAL.iter().any(|words| since.contains(words));
+            told = prose.len();
+            blocks.push(Block { line, text, kind, fresh });
         }
         Ok(Self { name: name.to_owned(), head, blocks, prose })
     }

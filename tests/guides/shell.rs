@@ -93,11 +93,27 @@ impl Shell {
              ip link set lo up\n\
              ip address add {PUBLIC}/32 dev lo\n\
              mount --bind '{}' /etc/resolv.conf\n\
-             readlink /proc/self/ns/net\n",
-            resolv.display()
+             readlink /proc/self/ns/net\n\
+             compgen -v >'{}'\n",
+            resolv.display(),
+            self.path("variables").display()
         ))?;
         self.network = PathBuf::from(done.out.trim());
         Ok(())
+    }
+
+    /// Forgets functions and variables, as another terminal in the same folder does not have them.
+    ///
+    /// # Errors
+    /// The shell has ended.
+    pub(crate) fn forget(&mut self) -> Result<(), String> {
+        let known = self.path("variables");
+        self.run(&format!(
+            "unset -f $(compgen -A function)\n\
+             unset $(compgen -v | grep -vxFf '{}') 2>&1 || true\n",
+            known.display()
+        ))
+        .map(drop)
     }
 
     /// Runs commands that have to succeed.

@@ -15,6 +15,10 @@ pub(crate) fn follow(page: &Page) -> Result<(), String> {
     let mut zone = Zone::default();
     for (index, block) in page.blocks.iter().enumerate() {
         let output = page.output_of(index);
+        // What goes on has a shell of its own anyway.
+        if block.fresh && !matches!(block.kind, Kind::Background(_)) {
+            shell.forget()?;
+        }
         step(&block.kind, &block.text, output, &mut shell, &mut zone)
             .map_err(|error| format!("ops/guides/{}.md:{}: {error}", page.name, block.line))?;
     }

@@ -35,6 +35,9 @@ pub(crate) struct NotesArgs {
 struct Bench {
     machine: String,
     figures: Vec<Figure>,
+    /// Figures that could not be measured, and why.
+    #[serde(default)]
+    failures: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,6 +46,13 @@ struct Figure {
     unit: String,
     reached: f64,
     better: String,
+    /// Whether it is as good as it is to be.
+    #[serde(default = "yes")]
+    ok: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The notes as Markdown.
@@ -99,27 +109,46 @@ fn table(before: &Bench, after: &Bench) -> String {
                 .expect("a string takes text");
         }
     }
+    for (when, bench) in [("before", before), ("after", after)] {
+        for failure in &bench.failures {
+            let failure = failure.split_whitespace().collect::<Vec<_>>().join(" ");
+            writeln!(text, "\nNot measured {when}: {failure}").expect("a string takes text");
+        }
+    }
     text
 }
 
 fn row(was: Option<&Figure>, figure: &Figure) -> String {
     let (name, now) = (named(figure), rounded(figure.reached));
+    let missed = if figure.ok { "" } else { "misses its target" };
     let Some(was) = was else {
-        return format!("| {name} | | {now} | | measured for the first time |");
+        let said = said(&["measured for the first time", missed]);
+        return format!("| {name} | | {now} | | {said} |");
     };
     let before = rounded(was.reached);
-    if was.reached == 0.0 {
-        return format!("| {name} | {before} | {now} | | |");
-    }
-    let ratio = figure.reached / was.reached;
-    let said = match figure.better.as_str() {
-        "more" if ratio > 1.0 + NOISE => "better",
-        "more" if ratio < 1.0 - NOISE => "worse",
-        "less" if ratio < 1.0 - NOISE => "better",
-        "less" if ratio > 1.0 + NOISE => "worse",
-        _ => "",
+    let (ratio, change) = match (was.reached, figure.reached, figure.better.as_str()) {
+        // From nothing there is no ratio, but a direction.
+        (0.0, now, "more") if now > 0.0 => (String::new(), "better"),
+        (0.0, now, "less") if now > 0.0 => (String::new(), "worse"),
+        (0.0, ..) => (String::new(), ""),
+        (was, now, better) => {
+            let ratio = now / was;
+            let change = match better {
+                "more" if ratio > 1.0 + NOISE => "better",
+                "more" if ratio < 1.0 - NOISE => "worse",
+                "less" if ratio < 1.0 - NOISE => "better",
+                "less" if ratio > 1.0 + NOISE => "worse",
+                _ => "",
+            };
+            (format!("{ratio:.2}"), change)
+        }
     };
-    format!("| {name} | {before} | {now} | {ratio:.2} | {said} |")
+    format!("| {name} | {before} | {now} | {ratio} | {} |", said(&[change, missed]))
+}
+
+fn said(words: &[&str]) -> String {
+    let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+    words.join(", ")
 }
 
 fn named(figure: &Figure) -> String {

@@ -3,6 +3,8 @@
 //! Everything that does not depend on the request is drawn when the configuration is read, so that
 //! an answer costs no drawing and a template at fault is refused before anybody sees it.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
@@ -23,6 +25,7 @@ pub(crate) use own::options;
 use own::Bodies;
 use templates::Templates;
 
+use crate::classify::OwnPages;
 use crate::denylist::Denied;
 
 /// What our own pages may do: show themselves.
@@ -66,7 +69,7 @@ struct About<'a> {
     /// Where the gateway's own pages are, from where this page is.
     home: Option<&'a str>,
     help: Option<&'a str>,
-    policy: Option<&'a str>,
+    policy: Option<Cow<'a, str>>,
 }
 
 impl Look {
@@ -78,6 +81,18 @@ impl Look {
         on_gateway: bool,
         page: impl Serialize,
     ) -> Result<String, minijinja::Error> {
+        let own = if on_gateway { OwnPages::Here } else { OwnPages::Nowhere };
+        self.draw_from(name, &own, page)
+    }
+
+    /// The same from a host whose gateway may be another host.
+    fn draw_from(
+        &self,
+        name: &str,
+        own: &OwnPages,
+        page: impl Serialize,
+    ) -> Result<String, minijinja::Error> {
+        let on_gateway = *own == OwnPages::Here;
         let Config { operator, abuse, .. } = &self.config;
         let abuse = abuse.as_deref();
         let about = About {
@@ -90,15 +105,22 @@ impl Look {
             }),
             home: on_gateway.then_some("/"),
             help: on_gateway.then_some("/help"),
-            policy: self.policy(on_gateway),
+            policy: self.policy(own),
         };
         let gateway = Value::from(Serde(about));
         self.templates.draw(name, minijinja::context! { gateway, ..Value::from(Serde(page)) })
     }
 
     /// Where the usage policy is, from a host of this kind.
-    fn policy(&self, on_gateway: bool) -> Option<&str> {
-        self.config.policy_url.as_deref().or(on_gateway.then_some("/policy"))
+    fn policy(&self, own: &OwnPages) -> Option<Cow<'_, str>> {
+        if let Some(url) = &self.config.policy_url {
+            return Some(url.into());
+        }
+        match own {
+            OwnPages::Here => Some("/policy".into()),
+            OwnPages::At(gateway) => Some(format!("{gateway}/policy").into()),
+            OwnPages::Nowhere => None,
+        }
     }
 }
 

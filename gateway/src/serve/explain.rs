@@ -9,7 +9,7 @@ use telemetry::trace::RequestId;
 use tracing::info;
 
 use super::Gateway;
-use crate::classify::{self, AskError};
+use crate::classify::{self, AskError, OwnPages};
 use crate::error::Error;
 use crate::mirror;
 use crate::outcome::{Outcome, Source};
@@ -41,7 +41,7 @@ impl Gateway {
             blocked: error.denied().map(Blocked::by),
             retry_after: error.retry_after(self.no_providers_ttl),
             request_id,
-            on_gateway: self.has_own_pages(parts, record),
+            own: self.own_pages(parts, record),
         };
         let pages = self.render.pages();
         let mut rendered =
@@ -77,16 +77,16 @@ impl Gateway {
             blocked: None,
             retry_after: None,
             request_id: record.asker().request_id.to_str().unwrap_or("-"),
-            on_gateway: self.has_own_pages(parts, record),
+            own: self.own_pages(parts, record),
         };
         let head = parts.method == Method::HEAD;
         (page::failure(&self.render.pages(), &why, &parts.headers, head), Outcome::Internal)
     }
 
-    /// Whether a page may link to the gateway's own ones.
-    fn has_own_pages(&self, parts: &Parts, record: &Record) -> bool {
+    /// Where a page may link to the gateway's own ones.
+    fn own_pages(&self, parts: &Parts, record: &Record) -> OwnPages {
         let peer = record.asker().activity.client().ip();
-        classify::has_own_pages(parts, peer, &self.hosts.load())
+        classify::own_pages(parts, peer, &self.hosts.load())
     }
 }
 

@@ -241,7 +241,8 @@ fn refused(node: &Node, trial: &mut Trial, response: &Response<Incoming>) -> Mis
     Miss { failure, state, unanswered: false }
 }
 
-fn retry_after(headers: &HeaderMap) -> Duration {
+/// For how long a busy node is to be spared.
+pub(super) fn retry_after(headers: &HeaderMap) -> Duration {
     headers
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok())

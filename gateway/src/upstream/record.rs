@@ -17,6 +17,7 @@ use ipfs::trustless;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+use super::attempt::retry_after;
 use super::node::{Node, Overtaken, Trial};
 use super::{Pool, within};
 
@@ -118,6 +119,10 @@ async fn one(
     };
     match response.status() {
         StatusCode::OK => {}
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            trial.busy(retry_after(response.headers()));
+            return Err(RecordFailure::NoNode);
+        }
         // A node without a record, and one that knows no records at all.
         status if status.is_client_error() || status == StatusCode::BAD_GATEWAY => {
             trial.refused();

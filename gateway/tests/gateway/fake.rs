@@ -203,14 +203,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Body>
             drop(open);
         }
         Manner::Slow(pause) => tokio::time::sleep(pause).await,
-        Manner::Status(status, headers) => {
-            let mut response = Response::new(full(Bytes::new()));
-            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-            for (name, value) in headers {
-                response.headers_mut().insert(name, value.parse().expect("a header"));
-            }
-            return response;
-        }
+        Manner::Status(status, headers) => return of_status(status, headers),
         Manner::Well
         | Manner::Lying
         | Manner::Short
@@ -230,17 +223,22 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Response<Body>
     }
 }
 
+fn of_status(status: u16, headers: Vec<(&'static str, &'static str)>) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    for (name, value) in headers {
+        response.headers_mut().insert(name, value.parse().expect("a header"));
+    }
+    response
+}
+
 /// Answers for the record of a name, in the manner of the node.
 async fn record(state: &State, name: &str) -> Response<Body> {
     let record = state.records.lock().get(name).cloned();
     let manner = state.manner.lock().clone();
     match (manner, record) {
         (Manner::Silent, _) => std::future::pending().await,
-        (Manner::Status(status, _), _) => {
-            let mut response = Response::new(full(Bytes::new()));
-            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-            response
-        }
+        (Manner::Status(status, headers), _) => of_status(status, headers),
         (manner, Some(record)) => badly(&manner, record),
         (_, None) => {
             let mut response = Response::new(full(Bytes::new()));

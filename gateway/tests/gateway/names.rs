@@ -123,6 +123,23 @@ async fn what_is_no_valid_record_is_a_fault_of_the_name() {
 }
 
 #[tokio::test]
+async fn node_that_is_too_busy_for_records_is_spared_and_not_held_to_have_failed() {
+    let node = FakeNode::start(&[]).await;
+    let mut config = config(&[&node]);
+    config.upstream.eject_after = 1;
+    let gateway = Gateway::start(config).await;
+    for (seed, status) in [(21, 503), (22, 429)] {
+        node.behave(Manner::Status(status, vec![("retry-after", "0")]));
+        let asked = format!("/ipns/{}", Key::new(seed).name);
+        let got = gateway.get(&asked).await;
+        assert!(got.status.is_server_error(), "{}", got.text());
+    }
+    assert_eq!(gateway.metric("bifrost_gateway_pool_requests_total", ""), 2);
+    assert_eq!(gateway.metric("bifrost_gateway_pool_failures_total", ""), 0);
+    assert_eq!(gateway.metric("bifrost_gateway_pool_ejections_total", ""), 0);
+}
+
+#[tokio::test]
 async fn record_is_never_followed_by_an_older_one() {
     let (first, second) = (file(b"first"), file(b"second"));
     let nodes = [FakeNode::start(&[&first, &second]).await, FakeNode::start(&[&first]).await];

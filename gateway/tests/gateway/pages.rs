@@ -77,6 +77,8 @@ async fn own_pages_are_on_hosts_of_the_gateway_only() {
             let got = gateway.ask(Method::GET, path, &asked).await;
             assert_eq!(got.status.as_u16(), 404, "{host}{path}");
             assert!(!got.text().contains("href=\"/"), "{host}{path} links to content");
+            let link = "<a href=\"http://sub.example/policy\">";
+            assert_eq!(got.text().contains(link), host == origin, "{host}{path}");
         }
     }
     let asked = [("host", "pages.example"), ("accept", "text/html")];
@@ -108,6 +110,31 @@ async fn policy_tells_the_limits_that_are_enforced() {
     gateway.server.reload(&config).expect("it is valid");
     assert_eq!(limits(&gateway.get("/policy.json").await.text())["requests_max"], 1234);
     assert!(gateway.get("/policy").await.text().contains("https://gw.example/abuse"));
+}
+
+#[tokio::test]
+async fn policy_tells_the_mirror_that_is_in_force() {
+    let node = FakeNode::start(&[]).await;
+    let mut config = config(&[&node]);
+    let gateway = Gateway::start(config.clone()).await;
+    let told = async || {
+        let policy = gateway.get("/policy.json").await.text();
+        policy.contains("Up to 20 % of requests are repeated on another fleet")
+    };
+    assert!(!told().await);
+    config.mirror.to = Some("http://127.0.0.1:9".to_owned());
+    config.mirror.fraction = 0.2;
+    gateway.server.reload(&config).expect("it is valid");
+    assert!(told().await, "copies are told from the reload on");
+    let page = gateway.get("/policy").await.text();
+    assert!(page.contains("20 %"), "{page}");
+    // A folder takes a restart: nothing is kept in it before.
+    config.mirror.dir = Some("mirror".into());
+    gateway.server.reload(&config).expect("it is valid");
+    assert!(!gateway.get("/policy.json").await.text().contains("is kept"));
+    config.mirror.to = None;
+    gateway.server.reload(&config).expect("it is valid");
+    assert!(!told().await, "and no longer than they are made");
 }
 
 #[tokio::test]

@@ -3,14 +3,16 @@
 //! The table holds every setting that Kubo 0.44 documents, groups of no use as one row; defaults are those of its
 //! documentation. Kubo is gateway and node in one process, so that one file becomes two.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
-use super::Migrated;
 use super::identity::Identity;
 use super::setting::{
-    Fate, Row, Said, Setting, apply, differs, find, of, same, unneeded, unsupported,
+    Fate, Row, Said, Setting, apply, differs, find, of, same, told, unneeded, unsupported,
 };
 use super::way::Way;
+use super::{Migrated, implied};
 
 const NO_ROUTING: &str = "nodes ask no routers: content is found among the peers of swarm.peering";
 const NO_PROVIDING: &str = "nodes announce nothing; who is connected can ask them";
@@ -26,6 +28,7 @@ const NO_REPUBLISH: &str =
     "records are signed and put by bifrost ipns, for as long as --valid-for says";
 const AT_ADD: &str = "how content is cut is chosen at bifrost add: --profile";
 const TRANSPORTS: &str = "nodes have TCP with Noise and Yamux, and QUIC";
+const TTL: &str = "names are kept for an hour at most; there without a bound as long as they say";
 const OWN_BOUNDS: &str =
     "each node keeps to its own bounds: swarm.inbound_max, outbound_max, memory_max";
 const REMOVED: &str = "Kubo has removed it too";
@@ -54,8 +57,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     unsupported(
         "Bootstrap",
         "there is no DHT to enter; peers to stay connected to stand in swarm.peering",
-    )
-    .unless(&["[\"auto\"]"]),
+    ),
     unsupported("Datastore.StorageMax", NO_GC),
     unneeded("Datastore.StorageGCWatermark", NO_GC),
     unneeded("Datastore.GCPeriod", NO_GC),
@@ -90,7 +92,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "clients choose by Accept; pages.templates changes the look",
     )
     .unless(&["false"]),
-    unsupported("Gateway.ExposeRoutingAPI", NO_ROUTING).unless(&["false"]),
+    unsupported("Gateway.ExposeRoutingAPI", NO_ROUTING).or("true").unless(&["false"]),
     differs(
         "Gateway.RetrievalTimeout",
         &[
@@ -101,7 +103,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             "node serve.next_block_timeout",
         ],
         Way::Patience,
-        "the first byte, and each block behind it, have keys of their own",
+        "the first byte, and each block behind it, have keys of their own; a node's patience with peers, \
+         bitswap.give_up, and names.lookup_timeout grow with it",
     ),
     same("Gateway.MaxRequestDuration", &["gateway server.response_timeout"], Way::Patience, ""),
     same(
@@ -148,8 +151,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Ipns.MaxCacheTTL",
         &["gateway names.ttl_max"],
         Way::Duration,
-        "without it names are kept for an hour at most, there as long as they say",
-    ),
+        "of all names, those of DNS too: the smaller of this and DNS.MaxCacheTTL is taken",
+    )
+    .told("no bound", TTL),
     unneeded("Ipns.RepublishPeriod", NO_REPUBLISH),
     unneeded("Ipns.RecordLifetime", NO_REPUBLISH),
     unsupported("Ipns.UsePubsub", "records are asked of nodes").unless(&["false"]),
@@ -158,7 +162,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     unneeded("Mounts", "nothing is mounted"),
     unsupported("Pinning", "no other services are told; bifrost add stores on two nodes").secret(),
     unsupported("Plugins", "there are no plugins").unless(&["false"]),
-    unsupported("Provide.Enabled", NO_PROVIDING).unless(&["false"]),
+    unsupported("Provide.Enabled", NO_PROVIDING).or("true").unless(&["false"]),
     unneeded("Provide", NO_PROVIDING),
     unneeded("Provider", NO_PROVIDING),
     unneeded("Reprovider", NO_PROVIDING),
@@ -191,6 +195,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["node swarm.inbound_max", "node swarm.outbound_max"],
         Way::Count,
         "a bound on either kind, beyond which connections are refused rather than trimmed later",
+    )
+    .told(
+        "96",
+        "512 of either kind, beyond which connections are refused rather than trimmed later",
     ),
     unneeded("Swarm.ConnMgr", OWN_BOUNDS),
     differs(
@@ -219,19 +227,35 @@ pub(super) const SETTINGS: &[Setting] = &[
         "DNS.MaxCacheTTL",
         &["gateway names.ttl_max"],
         Way::Duration,
-        "of all names, those of IPNS too",
-    ),
+        "of all names, those of IPNS too: the smaller of this and Ipns.MaxCacheTTL is taken",
+    )
+    .told("no bound", TTL),
     unsupported("HTTPRetrieval.Enabled", NO_HTTP).or("true").unless(&["false"]),
     unneeded("HTTPRetrieval", NO_HTTP),
     unneeded("Import", AT_ADD),
     unneeded("Version", "versions are told by bifrost inventory audit"),
 ];
 
-/// Reads a configuration.
+/// Where Kubo looks for denylists, and how its documentation names that.
+pub(super) fn denylists(
+    repository: Option<&Path>,
+    environment: impl Fn(&str) -> Option<PathBuf>,
+) -> Vec<(PathBuf, &'static str)> {
+    let home = environment("HOME").unwrap_or_default();
+    let repository = repository.map_or_else(|| home.join(".ipfs"), Path::to_owned);
+    let configured = environment("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
+    vec![
+        (repository.join("denylists"), "$IPFS_PATH/denylists"),
+        (configured.join("ipfs/denylists"), "~/.config/ipfs/denylists"),
+        (PathBuf::from("/etc/ipfs/denylists"), "/etc/ipfs/denylists"),
+    ]
+}
+
+/// Reads a configuration; `denylists` are the folders that Kubo reads lists from.
 ///
 /// # Errors
 /// What is wrong with the JSON, and where.
-pub(super) fn read(text: &str) -> Result<Migrated, String> {
+pub(super) fn read(text: &str, denylists: &[(PathBuf, &str)]) -> Result<Migrated, String> {
     // The key is in the file: a message must not repeat what it stands in.
     let mut config: Value = serde_json::from_str(text).map_err(|error| {
         format!("line {}, column {}: it is no JSON", error.line(), error.column())
@@ -249,6 +273,7 @@ pub(super) fn read(text: &str) -> Result<Migrated, String> {
             let value = serde_json::from_str(implied).unwrap_or_else(|_| implied.into());
             migrated.rows.extend(apply(setting, setting.name, &value, false, &mut migrated.draft));
         }
+        migrated.rows.extend(told(setting).filter(|_| at.is_none()));
         let mine: Vec<_> = open
             .extract_if(.., |(name, _)| {
                 find(SETTINGS, name).is_some_and(|found| found.name == setting.name)
@@ -265,6 +290,12 @@ pub(super) fn read(text: &str) -> Result<Migrated, String> {
     if config["Gateway"]["DeserializedResponses"] == false {
         migrated.draft.set("gateway hosts.any", "never", "Gateway.DeserializedResponses");
     }
+    migrated.rows.push(implied::other_hosts(match config["Gateway"]["NoDNSLink"] == true {
+        true => "/ipfs and /ipns (its default)",
+        false => "/ipfs and /ipns, and their DNSLink (its default)",
+    }));
+    migrated.rows.extend(implied::proxies(&mut migrated.draft));
+    migrated.rows.extend(implied::denylists(denylists, &mut migrated.draft));
     migrated.draft.finish();
     for (name, _) in open {
         migrated.rows.push(Row {
@@ -280,17 +311,15 @@ pub(super) fn read(text: &str) -> Result<Migrated, String> {
 
 /// Every setting that has a value, by its dotted name; a group that no row takes apart is one.
 fn settings<'a>(name: &str, value: &'a Value, found: &mut Vec<(String, &'a Value)>) {
-    if is_empty(value)
-        && !(value == "" && SETTINGS.iter().any(|one| one.name == name && one.implied.is_some()))
-    {
-        return;
-    }
     let below = format!("{name}.");
     let is_group = SETTINGS.iter().any(|setting| setting.name.starts_with(&below));
     let row = find(SETTINGS, name);
     // Where some values are harmless, each is looked at by itself.
     let is_apart =
         row.is_some_and(|row| matches!(row.fate, Fate::Unsupported) && !row.harmless.is_empty());
+    // What somebody emptied does not have its default.
+    let is_emptied =
+        !value.is_null() && SETTINGS.iter().any(|one| one.name == name && one.implied.is_some());
     match value.as_object() {
         Some(map) if name.is_empty() || is_group || is_apart || row.is_none() => {
             for (key, value) in map {
@@ -298,6 +327,7 @@ fn settings<'a>(name: &str, value: &'a Value, found: &mut Vec<(String, &'a Value
                 settings(&name, value, found);
             }
         }
+        Some(_) | None if is_empty(value) && !is_emptied => {}
         Some(_) | None => found.push((name.to_owned(), value)),
     }
 }
@@ -323,11 +353,15 @@ fn spread_trustless(config: &mut Value) {
         *hosts = json!({});
     }
     let Some(hosts) = hosts.as_object_mut() else { return };
-    for host in ["localhost", "127.0.0.1"] {
-        hosts.entry(host).or_insert_with(|| json!({}));
+    for (name, has_origins) in [("localhost", true), ("127.0.0.1", false)] {
+        let host = json!({"Paths": ["/ipfs", "/ipns"], "UseSubdomains": has_origins});
+        hosts.entry(name).or_insert(host);
     }
     for host in hosts.values_mut().filter_map(Value::as_object_mut) {
-        host.entry("DeserializedResponses").or_insert(false.into());
+        let own = host.entry("DeserializedResponses").or_insert(Value::Null);
+        if own.is_null() {
+            *own = false.into();
+        }
     }
 }
 

@@ -2,11 +2,17 @@
 //!
 //! The table holds every variable that Rainbow 1.24 documents or takes; defaults are those of its documentation.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use super::Migrated;
-use super::setting::{Row, Said, Setting, apply, differs, find, same, unneeded, unsupported};
+use super::setting::{
+    Fate, Row, Said, Setting, apply, differs, find, of, same, told, unneeded, unsupported,
+};
 use super::way::Way;
+use super::{Migrated, implied};
+
+mod domains;
 
 const NO_ROUTING: &str = "nodes ask no routers: content is found among the peers of swarm.peering";
 const NO_HTTP: &str = "nodes fetch from peers by bitswap, not over HTTP";
@@ -16,6 +22,9 @@ const NO_SEEDS: &str = "a node's key is a file: swarm.identity_file, or made on 
 const NO_GC: &str =
     "what a node stores stays; blockstore.free_min stops it before the disk is full";
 const NO_AUTO: &str = "no settings come from a server";
+const TTL: &str = "names are kept for an hour at most; there without a bound as long as they say";
+const PATIENCE: &str = "the first byte, and each block behind it, have keys of their own; a node's patience with \
+                        peers, bitswap.give_up, and names.lookup_timeout grow with it";
 const OWN_PEER: &str =
     "each node keeps to its own bounds: swarm.inbound_max, outbound_max, memory_max";
 
@@ -29,26 +38,25 @@ pub(super) const SETTINGS: &[Setting] = &[
         "on loopback; elsewhere it needs admin.token. Its calls are others, /metrics is the same",
     )
     .or("127.0.0.1:8091"),
-    same("RAINBOW_GATEWAY_DOMAINS", &["gateway hosts.table[]"], Way::Hosts("path"), "").or("127.0.0.1"),
-    same("RAINBOW_SUBDOMAIN_GATEWAY_DOMAINS", &["gateway hosts.table[]"], Way::Hosts("subdomain"), "")
-        .or("localhost"),
-    same("RAINBOW_TRUSTLESS_GATEWAY_DOMAINS", &["gateway hosts.table[]"], Way::Hosts("trustless"), ""),
-    same("RAINBOW_DNSLINK_GATEWAY_DOMAINS", &["gateway hosts.table[]"], Way::Websites, ""),
+    of("RAINBOW_GATEWAY_DOMAINS", Fate::Domains, ""),
+    of("RAINBOW_SUBDOMAIN_GATEWAY_DOMAINS", Fate::Domains, ""),
+    of("RAINBOW_TRUSTLESS_GATEWAY_DOMAINS", Fate::Domains, ""),
+    of("RAINBOW_DNSLINK_GATEWAY_DOMAINS", Fate::Domains, ""),
     differs(
         "RAINBOW_DATADIR",
         &["node dir"],
         Way::Folder,
         "a folder of its own within; neither blocks nor keys are taken from the old ones",
     ),
-    unsupported("RAINBOW_GC_INTERVAL", NO_GC).unless(&["0", "0s"]),
-    unsupported("RAINBOW_GC_THRESHOLD", NO_GC),
+    unsupported("RAINBOW_GC_INTERVAL", NO_GC).or("60m").unless(&["0", "0s"]),
+    unsupported("RAINBOW_GC_THRESHOLD", NO_GC).or("0.3"),
     differs(
         "RAINBOW_IPNS_MAX_CACHE_TTL",
         &["gateway names.ttl_max"],
-        Way::Duration,
-        "without it names are kept for an hour at most, there as long as they say",
+        Way::Cap,
+        TTL,
     )
-    .unless(&["0", "0s"]),
+    .told("no bound", TTL),
     differs(
         "RAINBOW_PEERING",
         &["node swarm.peering[]"],
@@ -102,7 +110,7 @@ pub(super) const SETTINGS: &[Setting] = &[
             "node serve.next_block_timeout",
         ],
         Way::Patience,
-        "the first byte, and each block behind it, have keys of their own",
+        PATIENCE,
     ),
     same("RAINBOW_MAX_REQUEST_DURATION", &["gateway server.response_timeout"], Way::AnHour, ""),
     same("RAINBOW_MAX_RANGE_REQUEST_FILE_SIZE", &["gateway render.range_file_bytes_max"], Way::Bytes, ""),
@@ -110,14 +118,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         "RAINBOW_MAX_DESERIALIZED_RESPONSE_SIZE",
         &["gateway render.file_bytes_max"],
         Way::Bytes,
-        "of files; listings of folders are short, whatever the folders hold",
+        "of files; listings of folders are short, whatever the folders hold. The smaller of this and \
+         RAINBOW_MAX_UNIXFS_DAG_RESPONSE_SIZE is taken",
     )
     .unless(&["0"]),
     differs(
         "RAINBOW_MAX_UNIXFS_DAG_RESPONSE_SIZE",
-        &["gateway render.stream_bytes_max"],
+        &["gateway render.stream_bytes_max", "gateway render.file_bytes_max"],
         Way::Bytes,
-        "CARs and TARs are cut at so many bytes, rather than refused with 410; single blocks never are",
+        "files beyond get 410; CARs and TARs are cut at so many bytes, rather than refused; single blocks never are",
     )
     .unless(&["0"]),
     differs(
@@ -147,7 +156,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["node swarm.inbound_max", "node swarm.outbound_max"],
         Way::Count,
         "a bound on either kind, beyond which connections are refused rather than trimmed later",
-    ),
+    )
+    .told("3000", "512 of either kind, beyond which connections are refused rather than trimmed later"),
     unneeded("RAINBOW_LIBP2P_CONNMGR_GRACE_PERIOD", OWN_PEER),
     differs(
         "RAINBOW_LIBP2P_MAX_MEMORY",
@@ -162,7 +172,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["gateway cache.block_bytes"],
         Way::Bytes,
         "of proven blocks, in the gateway",
-    ),
+    )
+    .told("1 GiB", "256 MiB of proven blocks, in the gateway"),
     same("RAINBOW_DENYLISTS", &["gateway denylist.lists[]"], Way::Denylists, "add a row `file` for lists on disk"),
     unneeded("RAINBOW_BLOCKSTORE", OWN_STORE),
     unneeded("PEBBLE_BYTES_PER_SYNC", OWN_STORE),
@@ -215,27 +226,43 @@ pub(super) fn read(text: &str) -> Result<Migrated, String> {
     };
     let is_remote = of("RAINBOW_REMOTE_BACKENDS").is_some_and(|urls| !urls.is_empty());
     migrated.draft.without_node = is_remote;
+    let mut has_domains = false;
     for setting in SETTINGS {
-        // Without a node of its own nothing is looked for.
-        let implied = setting.implied.filter(|_| !is_remote || !is_of_nodes(setting.name));
-        let (value, is_set) = match (of(setting.name), implied) {
+        if matches!(setting.fate, Fate::Domains) {
+            if !std::mem::replace(&mut has_domains, true) {
+                let rows = domains::read(|name| of(name).cloned(), &mut migrated.draft);
+                migrated.rows.extend(rows);
+            }
+            continue;
+        }
+        // Without a node of its own nothing is looked for, and nothing stored.
+        let is_told = !is_remote || !is_of_nodes(setting.name);
+        let (value, is_set) = match (of(setting.name), setting.implied.filter(|_| is_told)) {
             (Some(value), _) => (value.clone(), true),
             (None, Some(implied)) => (implied.to_owned(), false),
-            (None, None) => continue,
+            (None, None) => {
+                migrated.rows.extend(told(setting).filter(|_| is_told));
+                continue;
+            }
         };
+        // What is never collected has no threshold.
+        if !is_set && setting.name == "RAINBOW_GC_THRESHOLD" && is_never(of("RAINBOW_GC_INTERVAL"))
+        {
+            continue;
+        }
         let value = Value::String(value);
         migrated.rows.extend(apply(setting, setting.name, &value, is_set, &mut migrated.draft));
     }
-    if of("RAINBOW_DNSLINK_GATEWAY_DOMAINS").is_none_or(String::is_empty) {
-        migrated.rows.push(Row {
-            setting: "RAINBOW_DNSLINK_GATEWAY_DOMAINS".to_owned(),
-            theirs: "(every host, its default)".to_owned(),
-            ours: "hosts.table".to_owned(),
-            said: Said::Unsupported,
-            note: "a host that is not in the table gets 421: name each website, or *.its.parent"
-                .to_owned(),
-        });
-    }
+    let websites = of("RAINBOW_DNSLINK_GATEWAY_DOMAINS").is_some_and(|list| !list.is_empty());
+    migrated.rows.push(implied::other_hosts(match websites {
+        true => "/ipfs and /ipns (its default)",
+        false => "/ipfs and /ipns, and their DNSLink (its default)",
+    }));
+    migrated.rows.extend(implied::proxies(&mut migrated.draft));
+    // Without one it is the folder that it is started in.
+    let data = of("RAINBOW_DATADIR").map_or("", |data| &data[..]);
+    let lists = [(Path::new(data).join("denylists"), "$RAINBOW_DATADIR/denylists")];
+    migrated.rows.extend(implied::denylists(&lists, &mut migrated.draft));
     migrated.draft.finish();
     variables.retain(|(name, _)| find(SETTINGS, name).is_none());
     for (name, _) in variables {
@@ -250,9 +277,16 @@ pub(super) fn read(text: &str) -> Result<Migrated, String> {
     Ok(migrated)
 }
 
+/// Whether an interval is none.
+fn is_never(interval: Option<&String>) -> bool {
+    interval.is_some_and(|interval| ["0", "0s"].contains(&interval.trim()))
+}
+
 /// Whether a variable says how content is looked for.
 fn is_of_nodes(name: &str) -> bool {
-    ["_DHT_", "_HTTP_RO", "_HTTP_RETRIEVAL_", "_LIBP2P_"].iter().any(|part| name.contains(part))
+    ["_DHT_", "_HTTP_RO", "_HTTP_RETRIEVAL_", "_LIBP2P_", "_GC_"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 /// The variables of lines `NAME=VALUE`, with quotes and comments as shells and Docker have them.

@@ -18,6 +18,8 @@ pub(super) struct Setting {
     pub(super) note: &'static str,
     /// What it has where nobody sets it, if that matters here.
     pub(super) implied: Option<&'static str>,
+    /// The same where that is said and not taken over, with what it is here.
+    pub(super) told: Option<(&'static str, &'static str)>,
     /// Values that change nothing here.
     pub(super) harmless: &'static [&'static str],
     /// Whether its value is never shown.
@@ -37,6 +39,8 @@ pub(super) enum Fate {
     Unneeded,
     /// It is the node's private key.
     Identity,
+    /// It is one of several lists of hosts that are read together.
+    Domains,
 }
 
 /// A setting that means the same.
@@ -71,13 +75,19 @@ pub(super) const fn unneeded(name: &'static str, note: &'static str) -> Setting 
 
 /// A setting.
 pub(super) const fn of(name: &'static str, fate: Fate, note: &'static str) -> Setting {
-    Setting { name, fate, note, implied: None, harmless: &[], secret: false }
+    Setting { name, fate, note, implied: None, told: None, harmless: &[], secret: false }
 }
 
 impl Setting {
     /// The same where a default of theirs matters.
     pub(super) const fn or(mut self, implied: &'static str) -> Self {
         self.implied = Some(implied);
+        self
+    }
+
+    /// The same where a default of theirs is not ours, and ours stays.
+    pub(super) const fn told(mut self, theirs: &'static str, ours: &'static str) -> Self {
+        self.told = Some((theirs, ours));
         self
     }
 
@@ -182,8 +192,8 @@ pub(super) fn apply(
     let (keys, way, said) = match setting.fate {
         Fate::Unsupported => return vec![row(String::new(), Said::Unsupported, setting.note)],
         Fate::Unneeded => return vec![row(String::new(), Said::Unneeded, setting.note)],
-        // The caller has the key.
-        Fate::Identity => return Vec::new(),
+        // The caller has the key, and the lists.
+        Fate::Identity | Fate::Domains => return Vec::new(),
         Fate::Same(keys, way) => (keys, way, Said::Same),
         Fate::Differs(keys, way) => (keys, way, Said::Differs),
     };
@@ -202,8 +212,25 @@ pub(super) fn apply(
         let ours: Vec<&str> = keys.iter().map(|key| key.trim_end_matches("[]")).collect();
         rows.push(row(ours.join(", "), said, setting.note));
     }
+    rows.extend(taken.otherwise.iter().map(|why| row(String::new(), Said::Differs, why)));
     rows.extend(taken.left.iter().map(|why| row(String::new(), Said::Unsupported, why)));
     rows
+}
+
+/// The row of a setting that nobody set and whose default is another one here.
+pub(super) fn told(setting: &Setting) -> Option<Row> {
+    let (theirs, note) = setting.told?;
+    let keys = match setting.fate {
+        Fate::Same(keys, _) | Fate::Differs(keys, _) => keys,
+        Fate::Unsupported | Fate::Unneeded | Fate::Identity | Fate::Domains => &[],
+    };
+    Some(Row {
+        setting: setting.name.to_owned(),
+        theirs: format!("{theirs} (its default)"),
+        ours: keys.join(", "),
+        said: Said::Differs,
+        note: note.to_owned(),
+    })
 }
 
 /// A value as text without quotes.
@@ -212,7 +239,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// A value as it is printed: short, and without what nobody else shall read.
-fn shown(value: &Value, secret: bool) -> String {
+pub(super) fn shown(value: &Value, secret: bool) -> String {
     if secret {
         return "(a secret)".to_owned();
     }

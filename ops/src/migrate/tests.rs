@@ -81,7 +81,7 @@ fn every_documented_setting_has_a_fate_and_a_reason() {
         for (place, setting) in settings.iter().enumerate() {
             assert!(!names[..place].contains(&setting.name), "{} is there twice", setting.name);
             let needs_reason = match setting.fate {
-                Fate::Same(..) | Fate::Identity => false,
+                Fate::Same(..) | Fate::Identity | Fate::Domains => false,
                 Fate::Differs(..) | Fate::Unsupported | Fate::Unneeded => true,
             };
             assert!(!needs_reason || !setting.note.is_empty(), "{} has no reason", setting.name);
@@ -94,6 +94,7 @@ fn keys_that_are_set_exist() {
     let keys = |settings: &[Setting]| -> Vec<&'static str> {
         let of = |setting: &Setting| match setting.fate {
             Fate::Same(keys, _) | Fate::Differs(keys, _) => keys,
+            Fate::Domains => &["gateway hosts.table[]"],
             Fate::Unsupported | Fate::Unneeded | Fate::Identity => &[],
         };
         settings.iter().flat_map(of).copied().collect()
@@ -104,6 +105,17 @@ fn keys_that_are_set_exist() {
         let key = key.trim_end_matches("[]");
         assert!(page.contains(&format!("`{key}`")), "{key} is no key of the reference");
     }
+}
+
+/// Settings that are lost.
+fn lost(migrated: &Migrated) -> Vec<&str> {
+    let lost = migrated.rows.iter().filter(|row| row.said.is_lost());
+    lost.map(|row| &row.setting[..]).collect()
+}
+
+/// The row of a setting.
+fn row<'a>(migrated: &'a Migrated, setting: &str) -> &'a Row {
+    migrated.rows.iter().find(|row| row.setting == setting).expect(setting)
 }
 
 const ENVIRONMENT: &str = "# A fleet.
@@ -139,21 +151,94 @@ fn environment_becomes_two_files_and_what_is_lost_is_named() {
         assert!(gateway.contains(wanted), "{wanted} in {gateway}");
     }
     assert!(node.contains("/ip4/0.0.0.0/tcp/4001"), "{node}");
-    let lost: Vec<&str> =
-        migrated.rows.iter().filter(|row| row.said.is_lost()).map(|row| &row.setting[..]).collect();
-    assert_eq!(lost, ["RAINBOW_SEED", "RAINBOW_DENYLISTS", "RAINBOW_SPEED"]);
+    assert_eq!(
+        lost(&migrated),
+        [
+            "RAINBOW_DNSLINK_GATEWAY_DOMAINS",
+            "RAINBOW_GC_INTERVAL",
+            "RAINBOW_GC_THRESHOLD",
+            "RAINBOW_SEED",
+            "RAINBOW_DENYLISTS",
+            "(hosts that are not named)",
+            "RAINBOW_SPEED"
+        ]
+    );
+    assert!(gateway.contains("  # trusted_proxies: [\"10.0.0.0/8\"]"), "{gateway}");
     assert!(!format!("{migrated:?}").contains("CANARY"), "secrets are not repeated");
 }
 
 #[test]
 fn what_is_implied_there_and_missing_here_is_named() {
     let migrated = rainbow::read("").expect("it is read");
-    let row = migrated.rows.iter().find(|row| row.setting == "RAINBOW_DHT_ROUTING");
-    assert_eq!(row.expect("it is named").theirs, "accelerated (its default)");
+    for (setting, theirs) in [
+        ("RAINBOW_DHT_ROUTING", "accelerated (its default)"),
+        ("RAINBOW_GC_INTERVAL", "60m (its default)"),
+        ("RAINBOW_INMEM_BLOCK_CACHE", "1 GiB (its default)"),
+        ("RAINBOW_LIBP2P_CONNMGR_HIGH", "3000 (its default)"),
+        ("RAINBOW_IPNS_MAX_CACHE_TTL", "no bound (its default)"),
+        ("(X-Forwarded-Host, X-Forwarded-Proto)", "believed from anybody (its default)"),
+        ("(requests of one client)", "no bound (its default)"),
+        ("(denylists on disk)", "every *.deny in $RAINBOW_DATADIR/denylists (its default)"),
+    ] {
+        assert_eq!(row(&migrated, setting).theirs, theirs);
+    }
+    assert!(!migrated.draft.files()[0].1.contains("block_bytes"), "what is told is not set");
     let migrated =
         rainbow::read("RAINBOW_REMOTE_BACKENDS=http://10.0.0.1:8080").expect("it is read");
     assert!(!migrated.rows.iter().any(|row| row.setting.contains("DHT")));
     assert_eq!(migrated.draft.files().len(), 1, "no node is needed");
+    let migrated = kubo::read("{}", &[]).expect("it is read");
+    for setting in ["Provide.Enabled", "Gateway.ExposeRoutingAPI", "(hosts that are not named)"] {
+        assert_eq!(row(&migrated, setting).said, Said::Unsupported);
+    }
+}
+
+#[test]
+fn values_that_depend_on_each_other_agree() {
+    let text = "RAINBOW_MAX_DESERIALIZED_RESPONSE_SIZE=1000\nRAINBOW_MAX_UNIXFS_DAG_RESPONSE_SIZE=500\n\
+                RAINBOW_IPNS_MAX_CACHE_TTL=10s\nRAINBOW_RETRIEVAL_TIMEOUT=1m";
+    let migrated = rainbow::read(text).expect("it is read");
+    let [(_, gateway), (_, node)] = &migrated.draft.files()[..] else { panic!("two files") };
+    for wanted in [
+        "  file_bytes_max: 500\n",
+        "  stream_bytes_max: 500\n",
+        "  ttl_min: \"10s\"\n",
+        "  lookup_timeout: \"1m\"\n",
+    ] {
+        assert!(gateway.contains(wanted), "{wanted} in {gateway}");
+    }
+    assert!(node.contains("  give_up: \"1m\"\n"), "{node}");
+    let text = r#"{"Ipns": {"MaxCacheTTL": "2m"}, "DNS": {"MaxCacheTTL": "5m"}}"#;
+    let migrated = kubo::read(text, &[]).expect("it is read");
+    let (_, gateway) = &migrated.draft.files()[0];
+    assert!(gateway.contains("  ttl_max: \"2m\"\n") && !gateway.contains("ttl_min"), "{gateway}");
+}
+
+#[test]
+fn denylists_of_the_data_folder_come_along() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("RAINBOW_DATADIR={}", folder.path().display());
+    let said = || row(&rainbow::read(&text).expect("it is read"), "(denylists on disk)").said;
+    assert_eq!(said(), Said::Differs, "there are none");
+    std::fs::create_dir(folder.path().join("denylists")).expect("a folder");
+    assert_eq!(said(), Said::Same);
+    let of = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/me"));
+    let folders = kubo::denylists(Some(Path::new("/data")), of);
+    let folders: Vec<String> =
+        folders.iter().map(|(folder, _)| folder.display().to_string()).collect();
+    let wanted = ["/data/denylists", "/home/me/.config/ipfs/denylists", "/etc/ipfs/denylists"];
+    assert_eq!(folders, wanted);
+}
+
+#[test]
+fn what_was_emptied_does_not_have_its_default() {
+    let text = r#"{"Gateway": {"PublicGateways": {"localhost": null, "127.0.0.1": null, "a.example": {}}}}"#;
+    let migrated = kubo::read(text, &[]).expect("it is read");
+    let (_, gateway) = &migrated.draft.files()[0];
+    assert_eq!(gateway.matches("\"class\"").count(), 1, "{gateway}");
+    assert!(gateway.contains("{\"class\":\"dnslink\",\"name\":\"a.example\"}"), "{gateway}");
+    let migrated = kubo::read(r#"{"Bootstrap": ["auto"]}"#, &[]).expect("it is read");
+    assert_eq!(row(&migrated, "Bootstrap").said, Said::Unsupported, "there is no DHT");
 }
 
 #[test]
@@ -173,22 +258,24 @@ const CONFIG: &str = r#"{
 
 #[test]
 fn configuration_of_kubo_becomes_two_files() {
-    let migrated = kubo::read(CONFIG).expect("it is read");
+    let migrated = kubo::read(CONFIG, &[]).expect("it is read");
     let [(_, gateway), (_, node)] = &migrated.draft.files()[..] else { panic!("two files") };
     assert!(gateway.contains("{\"class\":\"subdomain\",\"name\":\"dweb.link\"}"), "{gateway}");
     assert!(gateway.contains("{\"class\":\"path\",\"name\":\"127.0.0.1\"}"), "{gateway}");
     for wanted in ["flight_max: \"0s\"", "/ip4/10.0.0.1/tcp/4001/p2p/12D3KooWA", "reach: \"any\""] {
         assert!(node.contains(wanted), "{wanted} in {node}");
     }
-    let lost: Vec<&str> =
-        migrated.rows.iter().filter(|row| row.said.is_lost()).map(|row| &row.setting[..]).collect();
     assert_eq!(
-        lost,
+        lost(&migrated),
         [
             "Addresses.API",
             "Experimental.P2pHttpProxy",
             "Gateway.NoDNSLink",
+            "Gateway.ExposeRoutingAPI",
+            "Gateway.PublicGateways",
             "Identity.PrivKey",
+            "Provide.Enabled",
+            "(hosts that are not named)",
             "Gateway.Speed"
         ]
     );
@@ -197,8 +284,9 @@ fn configuration_of_kubo_becomes_two_files() {
 
 #[test]
 fn trustless_everywhere_makes_every_host_so() {
-    let text = r#"{"Gateway": {"DeserializedResponses": false, "PublicGateways": {"a.example": {"Paths": ["/ipfs", "/ipns"]}}}}"#;
-    let migrated = kubo::read(text).expect("it is read");
+    let text = r#"{"Gateway": {"DeserializedResponses": false, "PublicGateways":
+        {"a.example": {"Paths": ["/ipfs", "/ipns"], "DeserializedResponses": null}}}}"#;
+    let migrated = kubo::read(text, &[]).expect("it is read");
     let (_, gateway) = &migrated.draft.files()[0];
     assert_eq!(gateway.matches("\"class\":\"trustless\"").count(), 3, "{gateway}");
     assert!(gateway.contains("any: \"never\""), "{gateway}");
@@ -215,7 +303,7 @@ fn key_goes_to_a_file_of_its_own_for_its_owner_alone() {
     let config = folder.path().join("config");
     std::fs::write(&config, text.to_string()).expect("written");
     let to = To { out: Some(folder.path().join("out")), format: Format::Text };
-    let migrated = migrate(&config, kubo::read, &to).expect("it is written");
+    let migrated = migrate(&config, |text| kubo::read(text, &[]), &to).expect("it is written");
     let path = folder.path().join("out/identity.key");
     assert_eq!(std::fs::read(&path).expect("it is there"), bytes);
     let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
@@ -225,11 +313,27 @@ fn key_goes_to_a_file_of_its_own_for_its_owner_alone() {
     assert!(
         migrated.rows.iter().any(|row| row.note.contains(&key.public().to_peer_id().to_string()))
     );
-    migrate(&config, kubo::read, &to).expect_err("nothing is overwritten");
+    migrate(&config, |text| kubo::read(text, &[]), &to).expect_err("nothing is overwritten");
+}
+
+#[test]
+fn nothing_is_written_where_one_file_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (env, out) = (folder.path().join("env"), folder.path().join("out"));
+    std::fs::write(&env, "").expect("written");
+    std::fs::create_dir(&out).expect("a folder");
+    std::fs::write(out.join("node.yaml"), "mine").expect("written");
+    let to = To { out: Some(out.clone()), format: Format::Text };
+    let error = migrate(&env, rainbow::read, &to).expect_err("it is there");
+    assert!(error.to_string().contains("node.yaml"), "{error}");
+    assert!(!out.join("gateway.yaml").exists(), "half a result");
+    std::fs::remove_file(out.join("node.yaml")).expect("deleted");
+    migrate(&env, rainbow::read, &to).expect("the way is free");
 }
 
 #[test]
 fn broken_configuration_does_not_repeat_what_stands_in_it() {
-    let error = kubo::read(r#"{"Identity": {"PrivKey": "CANARY" "#).expect_err("it is refused");
+    let error =
+        kubo::read(r#"{"Identity": {"PrivKey": "CANARY" "#, &[]).expect_err("it is refused");
     assert!(error.contains("line 1") && !error.contains("CANARY"), "{error}");
 }

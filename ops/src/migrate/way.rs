@@ -10,7 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::setting::plain;
 
+mod gateways;
 mod lists;
+
+pub(super) use lists::{Named, named};
 
 /// Longest time, where theirs has no bound and ours needs one.
 const LONGEST: &str = "24h";
@@ -28,6 +31,8 @@ pub(super) enum Way {
     Loopback,
     /// A duration.
     Duration,
+    /// A duration of which zero bounds nothing, so that our own bound stays.
+    Cap,
     /// A duration of which zero is no bound.
     Patience,
     /// A duration of which zero or less is an hour.
@@ -54,10 +59,6 @@ pub(super) enum Way {
     Level,
     /// A form of logs.
     LogForm,
-    /// Hosts of this class.
-    Hosts(&'static str),
-    /// Websites, and those below them.
-    Websites,
     /// Kubo's map of hosts.
     PublicGateways,
     /// DNS resolvers by suffix.
@@ -79,13 +80,15 @@ pub(super) enum Way {
 pub(super) struct Taken {
     /// The values of the key, several where it is a list.
     pub(super) values: Vec<Value>,
+    /// What was taken and means something else here, in words.
+    pub(super) otherwise: Vec<String>,
     /// What was left out, in words.
     pub(super) left: Vec<String>,
 }
 
 impl Taken {
     fn one(value: impl Into<Value>) -> Self {
-        Self { values: vec![value.into()], left: Vec::new() }
+        Self { values: vec![value.into()], ..Self::default() }
     }
 
     fn add(&mut self, taken: Result<Value, String>) {
@@ -112,6 +115,10 @@ impl Way {
                 Taken::one(SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string())
             }
             Way::Duration => Taken::one(written(duration(text)?)),
+            Way::Cap => match duration(text)? {
+                Duration::ZERO => Taken::default(),
+                time => Taken::one(written(time)),
+            },
             Way::Patience => match duration(text)? {
                 Duration::ZERO => Taken::one(LONGEST),
                 time => Taken::one(written(time)),
@@ -130,6 +137,8 @@ impl Way {
             Way::Switch => Taken::one(switch(text)?),
             Way::ZeroIfTrue if switch(text)? => Taken::one("0s"),
             Way::ZeroIfTrue => Taken::default(),
+            // Without one it is the folder that they are started in.
+            Way::Folder if text.is_empty() => Taken::one("bifrost"),
             Way::Folder => Taken::one(format!("{}/bifrost", text.trim_end_matches('/'))),
             Way::Check if text.is_empty() => Taken::default(),
             Way::Check => Taken::one(format!("{}?cid={{cid}}", text.trim_end_matches('/'))),
@@ -143,9 +152,7 @@ impl Way {
                 "json" => "json",
                 _ => return Err("it is none of color, nocolor, json".to_owned()),
             }),
-            Way::Hosts(class) => lists::hosts(value, class),
-            Way::Websites => lists::websites(value),
-            Way::PublicGateways => lists::public_gateways(value)?,
+            Way::PublicGateways => gateways::read(value)?,
             Way::Resolvers => lists::resolvers(value)?,
             Way::Denylists => lists::denylists(value),
             Way::Nodes => lists::nodes(value),
@@ -324,6 +331,12 @@ mod tests {
     fn no_bound_is_a_large_one_where_ours_would_refuse_all() {
         assert_eq!(Way::Bound.take(&json!(0)).expect("it is taken"), Taken::one(MANY));
         assert_eq!(Way::Bound.take(&json!("5")).expect("it is taken"), Taken::one(5));
+    }
+
+    #[test]
+    fn no_folder_is_the_one_that_they_are_started_in() {
+        assert_eq!(Way::Folder.take(&json!("")).expect("it is taken"), Taken::one("bifrost"));
+        assert_eq!(Way::Folder.take(&json!("/x/")).expect("it is taken"), Taken::one("/x/bifrost"));
     }
 
     #[test]

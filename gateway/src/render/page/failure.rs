@@ -16,6 +16,7 @@ use telemetry::metrics::Label;
 
 use super::words::{Words, words};
 use super::{Blocked, CONTENT_SECURITY_POLICY, Look, Pages};
+use crate::classify::OwnPages;
 use crate::outcome::Outcome;
 use crate::render::{NOSNIFF, Rendered};
 use crate::stream::Content;
@@ -41,8 +42,8 @@ pub(crate) struct Explained<'a> {
     pub(crate) retry_after: Option<Duration>,
     /// The id of the request.
     pub(crate) request_id: &'a str,
-    /// Whether the gateway's own pages are at the paths of this host.
-    pub(crate) on_gateway: bool,
+    /// Where the gateway's own pages are, from this host.
+    pub(crate) own: OwnPages,
 }
 
 #[derive(Serialize)]
@@ -137,7 +138,7 @@ pub(crate) fn failure(
     }
     //= https://www.rfc-editor.org/rfc/rfc7725#section-4
     if why.status == StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS
-        && let Some(policy) = pages.look.policy(why.on_gateway)
+        && let Some(policy) = pages.look.policy(&why.own)
         && let Ok(link) = HeaderValue::from_str(&format!("<{policy}>; rel=\"blocked-by\""))
     {
         headers.insert(header::LINK, link);
@@ -201,7 +202,7 @@ fn page(look: &Look, why: &Explained<'_>, words: &Words) -> Result<String, minij
         check: check.zip(cid.as_deref()).map(|(url, cid)| url.replace("{cid}", cid)),
         cid,
     };
-    look.draw("error.html", why.on_gateway, page)
+    look.draw_from("error.html", &why.own, page)
 }
 
 fn problem(why: &Explained<'_>, words: &Words) -> String {

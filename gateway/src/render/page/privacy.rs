@@ -52,6 +52,11 @@ const NOTED_CLEAR: (&str, &[&str]) = (
 #[cfg(test)]
 const OF_PROCESS: [&str; 7] = ["v", "env", "role", "node", "build", "sample_rate", "tier"];
 
+/// When the time of records begins.
+const DAY_END: &str = "the end of the day, UTC";
+/// When the time of pairs begins.
+const FILE_END: &str = "the last write of its file";
+
 /// How long something is kept.
 #[derive(Debug, Serialize)]
 struct Kept {
@@ -61,6 +66,8 @@ struct Kept {
     text: String,
     /// How long, where a time is configured.
     seconds: Option<u64>,
+    /// From when on, where that is not when it is noted.
+    from: Option<&'static str>,
 }
 
 /// What the policy says of privacy.
@@ -89,15 +96,19 @@ impl Privacy {
 
 fn kept(config: &Config, is_clear: bool) -> Vec<Kept> {
     let access = &config.access;
+    // A file has the records of a day at most, and is deleted as a whole, so long after its last one.
     let time = |says, time: Duration| {
         let seconds = Some(time.as_secs()).filter(|seconds| *seconds > 0);
-        let text =
-            seconds.map_or("until there are too many files of it".to_owned(), |_| spoken(time));
-        Kept { says, text, seconds }
+        let Some(seconds) = seconds else {
+            let text = "until there are too many files of it".to_owned();
+            return Kept { says, text, seconds: None, from: None };
+        };
+        let text = format!("{} after the day (UTC) of the request has ended", spoken(time));
+        Kept { says, text, seconds: Some(seconds), from: Some(DAY_END) }
     };
     let as_output = |says| {
         let text = "as long as the operator keeps the output of this process".to_owned();
-        Kept { says, text, seconds: None }
+        Kept { says, text, seconds: None, from: None }
     };
     let (records, clear) = ("Records of requests are kept", "Their text is kept");
     let mut kept = match access.to {
@@ -113,7 +124,9 @@ fn kept(config: &Config, is_clear: bool) -> Vec<Kept> {
     };
     if config.mirror.to.is_some() && config.mirror.dir.is_some() {
         let says = "What was repeated on another fleet, with its path as text, is kept";
-        kept.push(time(says, config.mirror.keep));
+        let keep = config.mirror.keep;
+        let text = format!("{} after its file was written to for the last time", spoken(keep));
+        kept.push(Kept { says, text, seconds: Some(keep.as_secs()), from: Some(FILE_END) });
     }
     kept
 }
@@ -176,8 +189,16 @@ mod tests {
         config.access.keep_for = Duration::from_secs(3 * 86_400);
         config.access.keep_clear_for = Duration::from_secs(7200);
         let expected = [
-            ("Records of requests are kept: 3 days".to_owned(), Some(259_200)),
-            ("Their text is kept: 2 hours".to_owned(), Some(7200)),
+            (
+                "Records of requests are kept: 3 days after the day (UTC) of the request has ended"
+                    .to_owned(),
+                Some(259_200),
+            ),
+            (
+                "Their text is kept: 2 hours after the day (UTC) of the request has ended"
+                    .to_owned(),
+                Some(7200),
+            ),
         ];
         assert_eq!(kept(&config), expected);
         config.access.cleartext = Cleartext::Never;

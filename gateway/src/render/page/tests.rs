@@ -9,7 +9,7 @@ use ipfs::trustless::{Phase, Retrieval};
 use telemetry::metrics::Label;
 
 use super::*;
-use crate::classify::OwnPage;
+use crate::classify::{OwnPage, OwnPages};
 use crate::outcome::Outcome;
 use crate::render::Rendered;
 use crate::stream::Content;
@@ -54,7 +54,7 @@ fn why(word: &str, status: u16, outcome: Outcome) -> Explained<'_> {
         blocked: Some(Blocked { list: word, reason: Some(word), legal: true }),
         retry_after: Some(Duration::from_secs(7)),
         request_id: word,
-        on_gateway: true,
+        own: OwnPages::Here,
     }
 }
 
@@ -173,7 +173,7 @@ fn block_of_the_law_names_its_list_and_who_blocks() {
     let plain = text(told(&pages(&config), &why, "*/*"));
     assert!(plain.contains("list: court\nreason: order 7\n"), "{plain}");
 
-    why.on_gateway = false;
+    why.own = OwnPages::Nowhere;
     let page = told(&pages(&config), &why, "text/html");
     assert!(!page.headers().contains_key(header::LINK), "paths of a website are content");
     assert!(!text(page).contains("href=\"/"));
@@ -202,7 +202,11 @@ fn every_page_of_a_failure_leads_to_the_policy() {
         let mut why = why("-", status, *outcome);
         let page = text(told(&pages(&own), &why, "text/html"));
         assert!(page.contains("<a href=\"/policy\">Usage policy</a>"), "{outcome:?}: {page}");
-        why.on_gateway = false;
+        why.own = OwnPages::At("https://gw.example:444".to_owned());
+        let page = text(told(&pages(&own), &why, "text/html"));
+        let link = "<a href=\"https://gw.example:444/policy\">Usage policy</a>";
+        assert!(page.contains(link) && !page.contains("href=\"/"), "{outcome:?}: {page}");
+        why.own = OwnPages::Nowhere;
         let page = text(told(&pages(&elsewhere), &why, "text/html"));
         let link = "<a href=\"https://gw.example/policy\">Usage policy</a>";
         assert!(page.contains(link), "{outcome:?}: {page}");
@@ -227,7 +231,11 @@ fn numbers_on_the_page_are_those_of_the_configuration() {
         let row = format!("<tr><th scope=\"row\">{says}</th><td>{text}</td></tr>");
         assert!(page.contains(&row), "{row} in {page}");
     }
-    for number in ["<td>4711</td>", "<td>23 seconds</td>", "are kept: 5 days."] {
+    for number in [
+        "<td>4711</td>",
+        "<td>23 seconds</td>",
+        "are kept: 5 days after the day (UTC) of the request has ended.",
+    ] {
         assert!(page.contains(number), "{number} in {page}");
     }
     assert_eq!(twin["privacy"]["kept"][0]["seconds"], 432_000);

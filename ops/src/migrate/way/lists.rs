@@ -1,6 +1,4 @@
-//! Lists of other gateways: hosts, resolvers, peers, addresses, nodes and denylists.
-
-use std::collections::BTreeMap;
+//! Lists of other gateways: names of hosts, resolvers, peers, addresses, nodes and denylists.
 
 use serde_json::{Value, json};
 
@@ -20,67 +18,33 @@ pub(super) fn items(value: &Value) -> Vec<String> {
     items.map(str::to_owned).collect()
 }
 
-/// Rows of the table of hosts.
-pub(super) fn hosts(value: &Value, class: &str) -> Taken {
-    let mut taken = Taken::default();
-    for name in items(value) {
-        taken.add(row(&name, class));
-    }
-    taken
+/// A host as the table of hosts names it.
+pub(in crate::migrate) struct Named {
+    /// Its name.
+    pub(in crate::migrate) name: String,
+    /// What it means otherwise here.
+    pub(in crate::migrate) note: Option<String>,
 }
 
-/// Websites with a DNSLink, and those below them.
-pub(super) fn websites(value: &Value) -> Taken {
-    let mut taken = Taken::default();
-    for name in items(value) {
-        taken.add(row(&name, "dnslink"));
-        taken.add(row(&format!("*.{name}"), "dnslink"));
-    }
-    taken
-}
-
-fn row(name: &str, class: &str) -> Result<Value, String> {
-    let below = name.strip_prefix("*.").unwrap_or(name);
-    if below.contains('*') {
+/// Reads a host's name: without its port, and with a wildcard in front at most.
+///
+/// # Errors
+/// Why there is no such row.
+pub(in crate::migrate) fn named(text: &str) -> Result<Named, String> {
+    let port = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    let name = port.map_or(text, |(name, _)| name).to_lowercase();
+    let below = name.strip_prefix("*.");
+    if below.unwrap_or(&name).contains('*') {
         return Err(format!(
             "{name}: a wildcard stands for whole labels, at the front: *.example.com"
         ));
     }
-    Ok(json!({"name": name, "class": class}))
-}
-
-/// Kubo's hosts: the class follows from what each may do.
-pub(super) fn public_gateways(value: &Value) -> Result<Taken, String> {
-    let hosts = value.as_object().ok_or("it is no map of hosts")?;
-    let mut taken = Taken::default();
-    // Theirs has these unless somebody says otherwise.
-    let mut all: BTreeMap<&str, Value> = BTreeMap::from([
-        ("localhost", json!({"Paths": ["/ipfs", "/ipns"], "UseSubdomains": true})),
-        ("127.0.0.1", json!({"Paths": ["/ipfs", "/ipns"]})),
-    ]);
-    for (name, host) in hosts {
-        all.insert(name, host.clone());
-    }
-    for (name, host) in all {
-        if host.is_null() {
-            continue;
-        }
-        let has =
-            |path: &str| items(&host["Paths"]).iter().any(|one| one.trim_end_matches('/') == path);
-        let is_on = |key: &str| host[key] == true;
-        let class = match () {
-            () if host["DeserializedResponses"] == false => "trustless",
-            () if is_on("UseSubdomains") => "subdomain",
-            () if has("/ipfs") || has("/ipns") => "path",
-            () if is_on("NoDNSLink") => "pages",
-            () => "dnslink",
-        };
-        taken.add(row(name, class));
-        if ["path", "subdomain"].contains(&class) && has("/ipfs") != has("/ipns") {
-            taken.left.push(format!("{name}: a host has both /ipfs and /ipns, or neither"));
-        }
-    }
-    Ok(taken)
+    let note = match (below, port) {
+        (Some(_), _) => Some(format!("{name}: any number of labels, where it is one there")),
+        (None, Some(_)) => Some(format!("{text}: a row holds for every port")),
+        (None, None) => None,
+    };
+    Ok(Named { name, note })
 }
 
 /// Resolvers by suffix, from a map or from `suffix : url` with commas.
@@ -207,31 +171,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn class_of_a_host_follows_from_what_it_may() {
-        let hosts = json!({
-            "dweb.link": {"UseSubdomains": true, "Paths": ["/ipfs", "/ipns"]},
-            "ipfs.example": {"Paths": ["/ipfs"]},
-            "trustless.example": {"Paths": ["/ipfs"], "DeserializedResponses": false},
-            "site.example": {"Paths": []},
-            "own.example": {"NoDNSLink": true},
-            "a-*.example": {"Paths": ["/ipfs", "/ipns"]},
-            "localhost": null,
-        });
-        let taken = public_gateways(&hosts).expect("it is read");
-        let classes: Vec<_> =
-            taken.values.iter().map(|row| [plain(&row["name"]), plain(&row["class"])]).collect();
-        for wanted in [
-            ["dweb.link", "subdomain"],
-            ["ipfs.example", "path"],
-            ["trustless.example", "trustless"],
-            ["site.example", "dnslink"],
-            ["own.example", "pages"],
-            ["127.0.0.1", "path"],
-        ] {
-            assert!(classes.contains(&wanted.map(str::to_owned)), "{wanted:?} in {classes:?}");
-        }
-        assert_eq!(taken.left.len(), 2, "{:?}", taken.left);
-        assert!(!classes.iter().any(|[name, _]| name == "localhost"));
+    fn hosts_have_no_port_and_one_wildcard() {
+        let read = |text| named(text).map(|named| (named.name, named.note.is_some()));
+        assert_eq!(read("A.example"), Ok(("a.example".to_owned(), false)));
+        assert_eq!(read("a.example:8080"), Ok(("a.example".to_owned(), true)));
+        assert_eq!(read("*.a.example"), Ok(("*.a.example".to_owned(), true)));
+        assert!(read("a-*.example").is_err());
     }
 
     #[test]
