@@ -251,9 +251,16 @@ impl Shared {
         let bytes = answered.side.as_ref().map_or(0, |side| side.bytes);
         self.quota.spent(bytes);
         self.metrics.bytes.inc_by(bytes);
-        let health = &self.health;
-        match answered.failure {
-            Some(Failure::Loop) => {
+        let (health, config) = (&self.health, &offer.settings.config);
+        let Some(failure) = answered.failure else {
+            // What it said decides, once it is compared, unless it is full.
+            if answered.is_busy() && health.failed(config, Instant::now()) {
+                info!("staging is full, and left alone for a while");
+            }
+            return;
+        };
+        match failure {
+            Failure::Loop => {
                 if health.looped() {
                     warn!(
                         "mirror.to is no staging: it mirrors for the same environment, or is this \
@@ -261,24 +268,15 @@ impl Shared {
                     );
                 }
             }
-            Some(
-                Failure::Connect
-                | Failure::Timeout
-                | Failure::Stall
-                | Failure::Reset
-                | Failure::Long,
-            ) => {
-                if health.failed(&offer.settings.config, Instant::now()) {
-                    info!(failure = ?answered.failure, "staging is left alone for a while");
+            Failure::Connect
+            | Failure::Timeout
+            | Failure::Stall
+            | Failure::Reset
+            | Failure::Long => {
+                if health.failed(config, Instant::now()) {
+                    info!(?failure, "staging is left alone for a while");
                 }
             }
-            None if answered.is_busy() => {
-                if health.failed(&offer.settings.config, Instant::now()) {
-                    info!("staging is full, and left alone for a while");
-                }
-            }
-            // What it said decides, once it is compared.
-            None => {}
         }
     }
 

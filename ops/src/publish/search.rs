@@ -138,11 +138,14 @@ pub(super) fn page() -> Page {
     Page { scripts: &["search-index.js", "search.js"], ..page }
 }
 
+/// A page that has a heading, and where on it.
+type Place<'a> = (&'a Page, String);
+
 /// All headings from A to Z; those that several pages have are there once.
 pub(super) fn a_to_z(pages: &[Page]) -> Page {
     let path = "a-z.html";
     // Whatever begins with no letter of the alphabet comes first, below one sign.
-    let mut all: BTreeMap<(char, String, String), Vec<(&Page, String)>> = BTreeMap::new();
+    let mut all: BTreeMap<(char, String, String), Vec<Place<'_>>> = BTreeMap::new();
     for page in pages {
         for heading in headings(page.searched()) {
             let has_anchor = heading.level > 1 && !heading.id.is_empty();
@@ -176,8 +179,8 @@ pub(super) fn a_to_z(pages: &[Page]) -> Page {
 }
 
 /// A heading: a link to it, or its pages where it has several.
-fn entry(text: &str, places: &[(&Page, String)], from: &str) -> String {
-    let link = |(page, anchor): &(&Page, String), text: &str| {
+fn entry(text: &str, places: &[Place<'_>], from: &str) -> String {
+    let link = |(page, anchor): &Place<'_>, text: &str| {
         format!("<a href=\"{}{}{anchor}\">{}</a>", up(from), page.path, escape(text))
     };
     match places {

@@ -108,11 +108,10 @@ async fn the_site_of_this_build_is_well_and_the_same_twice() {
 
 #[tokio::test]
 async fn what_is_measured_is_all_that_an_edition_changes() {
-    let (tasks, mut findings) = (Tasks::new(), Vec::new());
+    let tasks = Tasks::new();
     let place = prometheus(&tasks, "hit").await.url();
-    let one = site(&given(None, None), &tasks, &mut findings).await.expect("it is well");
-    let other = site(&given(Some(&place), None), &tasks, &mut findings).await.expect("it is well");
-    assert_eq!(findings, []);
+    let one = well(&given(None, None), &tasks).await;
+    let other = well(&given(Some(&place), None), &tasks).await;
     assert!(text(&other, "status.html").contains("GatewayAvailability"));
     // Nodes keep every edition: what is the same is there once.
     let changed: Vec<&String> = one.keys().filter(|path| one[*path] != other[*path]).collect();
@@ -121,15 +120,16 @@ async fn what_is_measured_is_all_that_an_edition_changes() {
 
 #[tokio::test]
 async fn without_profiles_or_pairs_the_rest_is_published() {
-    let (tasks, mut findings) = (Tasks::new(), Vec::new());
+    let tasks = Tasks::new();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (empty, nowhere) = (folder.path().display().to_string(), folder.path().join("none"));
     let nowhere_too = nowhere.display().to_string();
     for store in [&empty, &nowhere_too] {
         let profiles = Some(&store[..]);
         let given = Given { profiles, mirror: Some(&nowhere), ..given(None, None) };
-        let files = site(&given, &tasks, &mut findings).await.expect("it is well");
-        let rules: Vec<&str> = findings.drain(..).map(|finding| finding.rule).collect();
+        let (files, told) = rendered(&given, &tasks).await;
+        let files = files.expect("it is well");
+        let rules: Vec<&str> = told.findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, ["no-verdict", "no-profiles"], "{store}");
         assert!(files.contains_key("status.html") && !files.contains_key("mirror.html"));
         assert!(files.keys().all(|path| !path.starts_with("profiles/")));
@@ -144,8 +144,8 @@ async fn schedules_may_have_the_names_of_parts_of_a_page() {
     let path = folder.path().join("rota.yaml");
     let rota = "people: []\nschedules:\n  - {name: main, layers: []}\n  - {name: \"Ärzte & Co\", layers: []}\n";
     fs::write(&path, rota).expect("it can be written");
-    let given = Given { rota: Some(&path), ..given(None, None) };
-    let files = site(&given, &tasks, &mut Vec::new()).await.expect("it is well");
+    let given = Given { rota: Some(path), ..given(None, None) };
+    let files = well(&given, &tasks).await;
     let list = text(&files, "a-z.html");
     assert!(list.contains("rota.html#schedule-main") && list.contains("#schedule-ärzte--co"));
 }
