@@ -222,11 +222,11 @@ fn denylists_of_the_data_folder_come_along() {
     assert_eq!(said(), Said::Differs, "there are none");
     std::fs::create_dir(folder.path().join("denylists")).expect("a folder");
     assert_eq!(said(), Said::Same);
-    let of = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/me"));
+    let of = |name: &str| (name == "HOME").then(|| PathBuf::from("/srv/me"));
     let folders = kubo::denylists(Some(Path::new("/data")), of);
     let folders: Vec<String> =
         folders.iter().map(|(folder, _)| folder.display().to_string()).collect();
-    let wanted = ["/data/denylists", "/home/me/.config/ipfs/denylists", "/etc/ipfs/denylists"];
+    let wanted = ["/data/denylists", "/srv/me/.config/ipfs/denylists", "/etc/ipfs/denylists"];
     assert_eq!(folders, wanted);
 }
 

@@ -4,9 +4,9 @@
 //! do that, the old one is moved aside first and back when the new one cannot follow.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -96,6 +96,8 @@ impl NewFolder {
         let half = tempfile::Builder::new()
             .prefix(&beside(&name, ".half."))
             .rand_bytes(RANDOM)
+            // Who serves it may be somebody else: it is as open as any folder that is made here.
+            .permissions(Permissions::from_mode(0o777))
             .tempdir_in(&above)
             .map_err(of(&above))?;
         let this = Self { place, half, _lock: lock };

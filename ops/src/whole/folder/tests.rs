@@ -46,6 +46,16 @@ fn a_folder_is_there_as_a_whole_or_as_it_was() {
 }
 
 #[test]
+fn who_may_read_a_folder_made_here_may_read_what_takes_its_place() {
+    let above = tempfile::tempdir().expect("a folder can be made");
+    let (site, usual) = (above.path().join("site"), above.path().join("usual"));
+    put(&site, "one").expect("it is put there");
+    fs::create_dir(&usual).expect("a folder can be made");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
+    assert_eq!(mode(&site), mode(&usual));
+}
+
+#[test]
 fn a_place_is_the_same_however_it_is_written() {
     let above = tempfile::tempdir().expect("a folder can be made");
     let root = above.path();
