@@ -168,7 +168,7 @@ fn what_other_gateways_were_told_is_a_configuration_that_both_processes_take() {
 fn nothing_is_lost_where_everything_is_taken_over() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("rainbow.env");
-    let text = "RAINBOW_REMOTE_BACKENDS=http://10.0.0.1:8080\nRAINBOW_DNSLINK_GATEWAY_DOMAINS=site.example\n";
+    let text = "RAINBOW_REMOTE_BACKENDS=http://10.0.0.1:8080\nRAINBOW_TRUSTLESS_GATEWAY_DOMAINS=gw.example\nRAINBOW_DNSLINK_GATEWAY_DOMAINS=gw.example\n";
     std::fs::write(&file, text).expect("written");
     let words =
         ["migrate", "rainbow", "--format", "json", "--env", file.to_str().expect("it is text")];

@@ -115,7 +115,8 @@ fn instant(target: &str) -> Value {
         };
         OBJECTIVES.iter().map(|(names, _)| promised(*names)).collect()
     } else {
-        let jobs = ["gateway", "node", "probe"];
+        // No probe: what it alone measures is not known.
+        let jobs = ["gateway", "node"];
         jobs.iter().map(|job| series(json!({ "job": job }), 2.0)).collect()
     };
     json!({ "resultType": "vector", "result": result })

@@ -131,7 +131,7 @@ async fn policy_tells_the_mirror_that_is_in_force() {
     // A folder takes a restart: nothing is kept in it before.
     config.mirror.dir = Some("mirror".into());
     gateway.server.reload(&config).expect("it is valid");
-    assert!(!gateway.get("/policy.json").await.text().contains("is kept"));
+    assert!(!gateway.get("/policy.json").await.text().contains("What was repeated"));
     config.mirror.to = None;
     gateway.server.reload(&config).expect("it is valid");
     assert!(!told().await, "and no longer than they are made");

@@ -47,13 +47,17 @@ pub(super) fn proxies(draft: &mut Draft) -> [Row; 3] {
     ]
 }
 
-/// Hosts that nobody named.
-pub(super) fn other_hosts(theirs: &str) -> Row {
+/// Hosts that nobody named, which are served there, and their DNSLink too unless `websites` are named.
+pub(super) fn other_hosts(websites: bool) -> Row {
+    let (theirs, said) = match websites {
+        true => ("/ipfs and /ipns (its default)", Said::Differs),
+        false => ("/ipfs and /ipns, and their DNSLink (its default)", Said::Unsupported),
+    };
     row(
         "(hosts that are not named)",
         theirs.to_owned(),
         "hosts.table, hosts.any",
-        Said::Unsupported,
+        said,
         "a host that is not in the table gets 421: name each website, or *.its.parent; hosts.any: always gives all \
          others /ipfs and /ipns, and loopback, the default, on a listener that only this machine reaches"
             .to_owned(),
@@ -64,12 +68,12 @@ pub(super) fn other_hosts(theirs: &str) -> Row {
 pub(super) fn denylists(folders: &[(PathBuf, &str)], draft: &mut Draft) -> Vec<Row> {
     let mut rows = Vec::new();
     for (folder, name) in folders {
+        // Whichever folder the gateway is started in.
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
         let theirs = format!("every *.deny in {name} (its default)");
         let setting = "(denylists on disk)";
         let (said, note) = if folder.is_dir() {
-            // Whichever folder the gateway is started in.
-            let file = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
-            let file = json!({"file": file.display().to_string()});
+            let file = json!({"file": folder.display().to_string()});
             draft.set("gateway denylist.lists[]", file, "denylists on disk");
             (Said::Same, format!("a row `file` with {}; files may come and go", folder.display()))
         } else {

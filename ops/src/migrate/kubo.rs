@@ -290,10 +290,7 @@ pub(super) fn read(text: &str, denylists: &[(PathBuf, &str)]) -> Result<Migrated
     if config["Gateway"]["DeserializedResponses"] == false {
         migrated.draft.set("gateway hosts.any", "never", "Gateway.DeserializedResponses");
     }
-    migrated.rows.push(implied::other_hosts(match config["Gateway"]["NoDNSLink"] == true {
-        true => "/ipfs and /ipns (its default)",
-        false => "/ipfs and /ipns, and their DNSLink (its default)",
-    }));
+    migrated.rows.push(implied::other_hosts(config["Gateway"]["NoDNSLink"] == true));
     migrated.rows.extend(implied::proxies(&mut migrated.draft));
     migrated.rows.extend(implied::denylists(denylists, &mut migrated.draft));
     migrated.draft.finish();

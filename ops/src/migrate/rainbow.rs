@@ -254,10 +254,7 @@ pub(super) fn read(text: &str) -> Result<Migrated, String> {
         migrated.rows.extend(apply(setting, setting.name, &value, is_set, &mut migrated.draft));
     }
     let websites = of("RAINBOW_DNSLINK_GATEWAY_DOMAINS").is_some_and(|list| !list.is_empty());
-    migrated.rows.push(implied::other_hosts(match websites {
-        true => "/ipfs and /ipns (its default)",
-        false => "/ipfs and /ipns, and their DNSLink (its default)",
-    }));
+    migrated.rows.push(implied::other_hosts(websites));
     migrated.rows.extend(implied::proxies(&mut migrated.draft));
     // Without one it is the folder that it is started in.
     let data = of("RAINBOW_DATADIR").map_or("", |data| &data[..]);

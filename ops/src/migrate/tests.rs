@@ -159,7 +159,6 @@ fn environment_becomes_two_files_and_what_is_lost_is_named() {
             "RAINBOW_GC_THRESHOLD",
             "RAINBOW_SEED",
             "RAINBOW_DENYLISTS",
-            "(hosts that are not named)",
             "RAINBOW_SPEED"
         ]
     );
