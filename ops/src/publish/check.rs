@@ -5,7 +5,7 @@
 //! every page of a site as well.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::render::{MIRROR, PROFILES};
 use super::search::headings;
@@ -197,18 +197,26 @@ fn form(text: &str, found: &mut impl FnMut(&'static str, String)) {
 
 /// An address that may be somebody's: where examples are expected, one that is not set aside for them.
 fn address(text: &str, measured: bool) -> Option<&str> {
+    // A port may be behind an IPv4 address, and a prefix before it.
     let is_part = |one: char| one.is_ascii_hexdigit() || one == '.' || one == ':';
+    let words = text.split(|one: char| !is_part(one));
+    let mut fours = words.flat_map(|word| word.split(':')).map(|word| word.trim_matches('.'));
+    let is_four = |word: &&str| {
+        let parsed: Option<Ipv4Addr> = word.parse().ok();
+        parsed.is_some_and(|one| measured && !one.is_loopback() || !is_example(one))
+    };
+    // A name may be before an IPv6 address, and a colon behind it; within a name such as `flt2dec::digits` is none.
+    let is_part = |one: char| one.is_alphanumeric() || ['.', ':', '_'].contains(&one);
     let words = text.split(|one: char| !is_part(one)).map(|word| word.trim_matches('.'));
-    // A sentence may go on with a colon, and an IPv4 address may have a port behind it or a prefix before it.
-    let mut forms = words.flat_map(|word| {
-        let alone = word.strip_suffix(':').unwrap_or(word);
-        [word, alone].into_iter().chain(word.split(':'))
+    let mut sixes = words.filter(|word| word.contains(':')).flat_map(|word| {
+        let named = word.split_once(':').map_or(word, |(_, rest)| rest);
+        [word, named].into_iter().flat_map(|one| [one, one.strip_suffix(':').unwrap_or(one)])
     });
-    forms.find(|word| match word.parse() {
-        Ok(IpAddr::V4(address)) => measured && !address.is_loopback() || !is_example(address),
-        Ok(IpAddr::V6(address)) => is_of_somebody(address, measured),
-        Err(_) => false,
-    })
+    let is_six = |word: &&str| {
+        let parsed: Option<Ipv6Addr> = word.parse().ok();
+        parsed.is_some_and(|one| is_of_somebody(one, measured))
+    };
+    fours.find(is_four).or_else(|| sixes.find(is_six))
 }
 
 /// Whether an address is one that hosts have. Paths of Rust such as `a::b` read as addresses too, which nobody has.

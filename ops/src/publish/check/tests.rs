@@ -28,7 +28,8 @@ fn rules(files: &Files) -> Vec<&'static str> {
 fn what_is_well_is_left_alone() {
     let main = "<a href=\"a/b.html#x\">b</a> <a href=\"https://x.example/\">x</a> 127.0.0.1:8080 \
                 203.0.113.7 10.0.0.1 2001:db8::1 [::1]:9080 [::]:80 fd00::1 12:30:45 10:30 v0.13.2 1.2.3.4.5 \
-                a::b std::fs::File f32::EPSILON crate::dead::beef ::cafe sha256:ab12::";
+                a::b std::fs::File f32::EPSILON crate::dead::beef ::cafe sha256:ab12:: \
+                core::num::flt2dec::digits_to_dec_str flt2dec::";
     assert_eq!(check(&site(main)), []);
 }
 
@@ -54,6 +55,8 @@ fn each_fault_is_found() {
         ("2a00::1", "client-data"),
         ("2a00::1: refused", "client-data"),
         ("[2a00::1]:443", "client-data"),
+        ("at:2a00::1:", "client-data"),
+        ("/ip6/2a00::1/tcp/1", "client-data"),
         ("2001:4860:4860::8888", "client-data"),
         ("::ffff:198.18.0.1", "client-data"),
         ("::ffff:198.18.0.1:8080", "client-data"),
