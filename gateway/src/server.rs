@@ -146,10 +146,8 @@ impl Server {
                 .map_err(ServerError::Config)?;
             let hosts = hosts(config, self.address)?;
             // What cannot be reloaded is told as it runs.
-            let redrawn = self.gateway.render.redraw(|running| {
-                running.pages = config.pages.clone();
-                running.mirror = in_force(&config.mirror, &running.mirror);
-            });
+            let redrawn =
+                self.gateway.render.redraw(|running| running.pages = config.pages.clone());
             redrawn.map_err(ServerError::Config)?;
             Ok((hosts, pool))
         });

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &ChartArgs) -> Verdict {
         Ok(found) => findings::report(found, format),
         Err(error) => {
             let head = Style::stderr().failure("bifrost:");
-            output::note(&format!("{head} {}", output::chain(&error)));
+            output::note(&format!("{head} {}", telemetry::why(&error)));
             Verdict::CouldNotCheck
         }
     }

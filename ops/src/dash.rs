@@ -173,7 +173,7 @@ pub(crate) async fn run(args: DashArgs, tasks: &Tasks) -> Verdict {
         Err(DashError::Broken(finding)) => findings::report(vec![finding], Format::Text),
         Err(error) => {
             let head = Style::stderr().failure("bifrost:");
-            output::note(&format!("{head} {}", output::chain(&error)));
+            output::note(&format!("{head} {}", telemetry::why(&error)));
             Verdict::CouldNotCheck
         }
     }

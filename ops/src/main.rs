@@ -166,23 +166,23 @@ async fn run(command: Command) -> ExitCode {
     let code = match command {
         Command::Up(args) => match up::run(args, &tasks).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Add(args) => match add::run(args, &tasks).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Ipns(args) => match ipns::run(args, &tasks).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Inventory(args) => match inventory::run(args, &tasks).await {
             Ok(verdict) => verdict.into(),
-            Err(error) => failed(&output::chain(&error), Exit::Input),
+            Err(error) => failed(&telemetry::why(&error), Exit::Input),
         },
         Command::Probe(args) => match probe::run(args, &tasks).await {
             Ok(code) => code,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Dash(args) => dash::run(args, &tasks).await.into(),
         Command::Slo(args) => slo::run(args, &tasks).await,
@@ -190,15 +190,15 @@ async fn run(command: Command) -> ExitCode {
         Command::Runbook(args) => runbook::run(args, &tasks).await.into(),
         Command::Logs(args) => match logs::run(args, &tasks).await {
             Ok(code) => code,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Mirror(args) => match mirror::run(&args, &tasks).await {
             Ok(code) => code,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Profile(args) => match profile::run(args, &tasks).await {
             Ok(code) => code,
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
         Command::Chart(args) => chart::run(&args).into(),
         Command::Migrate(args) => migrate::run(&args).into(),
@@ -207,7 +207,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Completions(args) => package::completions(&args),
         Command::Publish(args) => match publish::run(&args, &tasks).await {
             Ok(verdict) => verdict.into(),
-            Err(error) => failed(&output::chain(&error), error.exit()),
+            Err(error) => failed(&telemetry::why(&error), error.exit()),
         },
     };
     tasks.shutdown(Duration::ZERO).await;

@@ -143,7 +143,7 @@ pub(crate) fn run(args: &MigrateArgs) -> Verdict {
         }
         Err(error) => {
             let head = Style::stderr().failure("bifrost:");
-            output::note(&format!("{head} {}", output::chain(&error)));
+            output::note(&format!("{head} {}", telemetry::why(&error)));
             Verdict::CouldNotCheck
         }
     }

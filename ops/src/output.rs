@@ -156,20 +156,6 @@ pub(crate) fn note(text: &str) {
     writeln!(std::io::stderr().lock(), "{text}").ok();
 }
 
-/// An error with all its causes in one line, no text twice.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            write!(text, ": {said}").expect("a string takes all text");
-        }
-        cause = inner.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,14 +185,5 @@ mod tests {
         for exit in [Exit::NotReplicated, Exit::Machine, Exit::NotReady, Exit::Killed] {
             assert!(EXIT_CODES.contains(&format!("  {}  ", exit as u8)));
         }
-    }
-
-    #[test]
-    fn a_cause_is_said_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("could not read it: {0}")]
-        struct Outer(#[source] std::io::Error);
-        let error = Outer(std::io::Error::other("disk on fire"));
-        assert_eq!(chain(&error), "could not read it: disk on fire");
     }
 }

@@ -163,7 +163,7 @@ pub(crate) fn run(args: &PackageArgs) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::failed(&output::chain(&error), Exit::Input),
+        Err(error) => crate::failed(&telemetry::why(&error), Exit::Input),
     }
 }
 

@@ -127,7 +127,7 @@ pub(crate) async fn run(args: &ReferenceArgs, tasks: &Tasks) -> Verdict {
     };
     let facts = match Facts::gather(tasks).await {
         Ok(facts) => facts,
-        Err(error) => return could_not(&output::chain(&error)),
+        Err(error) => return could_not(&telemetry::why(&error)),
     };
     let mut findings = Vec::new();
     for page in wanted {

@@ -305,7 +305,7 @@ pub(crate) async fn run(args: SloArgs, tasks: &Tasks) -> ExitCode {
     };
     let verdict = ended.unwrap_or_else(|error| {
         let name = Style::stderr().failure("bifrost slo:");
-        output::note(&format!("{name} {}", output::chain(&error)));
+        output::note(&format!("{name} {}", telemetry::why(&error)));
         Verdict::CouldNotCheck
     });
     verdict.into()

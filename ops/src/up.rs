@@ -190,7 +190,7 @@ async fn renew(fleet: &Fleet, tasks: &Tasks, steps: &Steps) {
     if fleet.observe.is_some() {
         tokio::time::sleep(RENEW_AFTER).await;
         if let Err(error) = publish::renew(fleet, tasks).await {
-            let text = format!("the site's figures are not renewed: {}", output::chain(&error));
+            let text = format!("the site's figures are not renewed: {}", telemetry::why(&error));
             steps.note(&Style::stderr().warning(&text));
         }
     }

@@ -117,13 +117,13 @@ impl Web {
     ) -> Result<Response<Incoming>, WebError> {
         let url = request.uri().to_string();
         let answer = self.client.request(request).await;
-        answer.map_err(|error| WebError::Unreachable { url, text: crate::output::chain(&error) })
+        answer.map_err(|error| WebError::Unreachable { url, text: telemetry::why(&error) })
     }
 
     async fn exchange(&self, url: &str, request: Request<Full<Bytes>>) -> Result<Page, WebError> {
         let broken = |error: &dyn std::error::Error| WebError::Unreachable {
             url: url.to_owned(),
-            text: crate::output::chain(error),
+            text: telemetry::why(error),
         };
         let answer = self.client.request(request).await.map_err(|error| broken(&error))?;
         let (head, mut body) = answer.into_parts();

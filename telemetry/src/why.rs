@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// An error and its causes, each said once: most errors of ours already name their cause.
 #[must_use]
-pub fn why(error: &(dyn Error + 'static)) -> String {
+pub fn why(error: &dyn Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

@@ -19,7 +19,6 @@ use crate::add::source::{Choice, Survey};
 use crate::add::threads::{self, Plan};
 use crate::add::{AddError, Added, Job};
 use crate::client::{Client, ClientError, Endpoint, Lines};
-use crate::output;
 
 /// Nodes that hold what is added, unless told otherwise.
 const REPLICAS: usize = 2;
@@ -158,7 +157,7 @@ impl Adder {
             {
                 match done {
                     Ok(()) => held.push(node.url()),
-                    Err(error) => reasons.push(output::chain(&error)),
+                    Err(error) => reasons.push(telemetry::why(&error)),
                 }
             }
         }

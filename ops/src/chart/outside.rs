@@ -216,7 +216,7 @@ fn elsewhere(path: &Path) -> Result<Vec<String>, ChartError> {
 }
 
 fn read_as<E: std::error::Error + 'static>(read: Result<(), E>) -> Result<(), String> {
-    read.map_err(|error| crate::output::chain(&error))
+    read.map_err(|error| telemetry::why(&error))
 }
 
 fn json(path: &Path) -> Result<(), String> {

@@ -210,7 +210,7 @@ impl Live {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         }
         let request = request.body(Full::<Bytes>::default()).map_err(|error| error.to_string())?;
-        self.web.ask(request).await.map_err(|error| output::chain(&error))
+        self.web.ask(request).await.map_err(|error| telemetry::why(&error))
     }
 }
 

@@ -238,7 +238,7 @@ impl Server {
                 | LogsError::Elsewhere(..)
                 | LogsError::Serve(_) => StatusCode::INTERNAL_SERVER_ERROR,
             };
-            problem(status, &output::chain(&error))
+            problem(status, &telemetry::why(&error))
         })
     }
 

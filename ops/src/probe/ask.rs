@@ -8,7 +8,6 @@ use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 
 use super::outcome::{Fault, Trace, wrong};
-use crate::output;
 use crate::web::{Web, url_of};
 
 /// Longest body that is read.
@@ -140,7 +139,7 @@ impl Asker {
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
-                let why = output::chain(&error);
+                let why = telemetry::why(&error);
                 Fault::NoAnswer(format!("the body was cut after {} bytes: {why}", whole.len()))
             })?;
             let Ok(data) = frame.into_data() else { continue };

@@ -78,7 +78,7 @@ impl Peer {
         let dialling = transport.dial(whole, options).map_err(|error| away(&error))?;
         let connected = tokio::time::timeout(within, dialling).await;
         let connected = connected.map_err(|_| away(&"no answer in time"))?;
-        let (id, muxer) = connected.map_err(|error| away(&crate::output::chain(&error)))?;
+        let (id, muxer) = connected.map_err(|error| away(&telemetry::why(&error)))?;
         Ok(Self { id, muxer, _transport: transport })
     }
 

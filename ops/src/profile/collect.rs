@@ -66,7 +66,7 @@ pub(crate) async fn collect(job: &Job, store: &Store, tasks: &Tasks) -> Result<S
     let collected = collected(job, store, tasks, id).await;
     if let Err(error) = lease.release().await {
         // The set is there all the same; the next collection waits until the right ends by itself.
-        output::note(&output::chain(&error));
+        output::note(&telemetry::why(&error));
     }
     collected
 }

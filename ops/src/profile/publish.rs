@@ -13,7 +13,6 @@ use super::entry::Set;
 use super::store::Store;
 use crate::add;
 use crate::client::{Client, Endpoint};
-use crate::output;
 
 /// Longest silence of a node.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -61,12 +60,12 @@ async fn folder(
     }
     let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
     for entry in &set.entries {
-        let bytes = store.get(&entry.key).await.map_err(|error| output::chain(&error))?;
+        let bytes = store.get(&entry.key).await.map_err(|error| telemetry::why(&error))?;
         write(folder.path(), &entry.key, &bytes)?;
     }
     write(folder.path(), "index.ndjson", set.lines().as_bytes())?;
     let added = add::folder(folder.path(), nodes, WITHIN, tasks).await;
-    added.map(|cid| cid.to_string()).map_err(|error| output::chain(&error))
+    added.map(|cid| cid.to_string()).map_err(|error| telemetry::why(&error))
 }
 
 /// The first of them that are there.

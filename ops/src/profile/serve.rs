@@ -119,7 +119,7 @@ impl Collector {
             }
             Err(error) => {
                 self.metrics.failed.inc();
-                output::note(&format!("{trigger}: no set: {}", output::chain(&error)));
+                output::note(&format!("{trigger}: no set: {}", telemetry::why(&error)));
             }
         }
     }
@@ -128,7 +128,7 @@ impl Collector {
     async fn tidy(&self) {
         match gc::tidy(&self.store).await {
             Ok(said) => output::note(&said),
-            Err(error) => output::note(&format!("nothing removed: {}", output::chain(&error))),
+            Err(error) => output::note(&format!("nothing removed: {}", telemetry::why(&error))),
         }
     }
 
@@ -261,7 +261,7 @@ async fn rounds(
                     burn.collected(&reason, Instant::now());
                 }
             }
-            Err(error) => output::note(&format!("alerts: {}", output::chain(&error))),
+            Err(error) => output::note(&format!("alerts: {}", telemetry::why(&error))),
         }
     }
 }

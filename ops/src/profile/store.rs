@@ -110,7 +110,7 @@ impl Store {
             Some((scheme, rest)) => {
                 let connector = Connector::new(tasks).map_err(|error| failed(error.to_string()))?;
                 let bucket = bucket(scheme, at, connector);
-                let bucket = bucket.map_err(|error| failed(crate::output::chain(&error)))?;
+                let bucket = bucket.map_err(|error| failed(telemetry::why(&error)))?;
                 let bucket = bucket
                     .ok_or_else(|| failed(format!("{scheme}:// is no store that is known")))?;
                 let path = rest.split_once('/').map_or("", |(_, path)| path);
@@ -215,7 +215,7 @@ impl Store {
     }
 
     fn failed(&self, what: &'static str, key: &str, error: &object_store::Error) -> StoreError {
-        let said = crate::output::chain(error);
+        let said = telemetry::why(error);
         let denied = matches!(
             error,
             object_store::Error::PermissionDenied { .. }
@@ -249,7 +249,7 @@ fn folder(at: &str, writes: bool) -> Result<LocalFileSystem, StoreError> {
         std::fs::create_dir_all(&path).map_err(|error| failed(error.to_string()))?;
     }
     let opened = LocalFileSystem::new_with_prefix(&path);
-    let opened = opened.map_err(|error| failed(crate::output::chain(&error)))?;
+    let opened = opened.map_err(|error| failed(telemetry::why(&error)))?;
     Ok(opened.with_fsync(true).with_automatic_cleanup(true))
 }
 

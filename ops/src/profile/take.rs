@@ -14,7 +14,6 @@ use super::entry::{self, Kind};
 use super::load::Counts;
 use super::store::part;
 use super::targets::Target;
-use crate::output;
 use crate::web::{Page, Web, WebError};
 
 /// How long an answer may take beyond the time that is sampled; names are looked up in it.
@@ -161,7 +160,7 @@ impl Taker {
         }
         let request =
             request.body(Full::default()).map_err(|_| format!("{url} cannot be asked"))?;
-        self.web.ask(request).await.map_err(|error| output::chain(&error))
+        self.web.ask(request).await.map_err(|error| telemetry::why(&error))
     }
 }
 

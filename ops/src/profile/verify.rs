@@ -82,7 +82,7 @@ pub(crate) async fn verify(
 }
 
 async fn read(store: &Store, key: &str) -> Result<Set, String> {
-    let bytes = store.get(key).await.map_err(|error| output::chain(&error))?;
+    let bytes = store.get(key).await.map_err(|error| telemetry::why(&error))?;
     let set = Set::parse(&bytes)?;
     if set.key() == key { Ok(set) } else { Err(format!("it says that it is {}", set.key())) }
 }
@@ -98,7 +98,7 @@ async fn check(store: &Store, entry: &Entry, tasks: &Tasks) -> Result<(), (&'sta
         if let ProfileError::Read { source, .. } = error {
             return ("profile", source.to_string());
         }
-        ("store", output::chain(&error))
+        ("store", telemetry::why(&error))
     })?;
     if stacks.samples() == entry.samples {
         return Ok(());

@@ -17,7 +17,6 @@ use super::status::{self, Status};
 use super::{PublishError, time};
 use crate::dash::{self, Dictionary, Measured};
 use crate::findings::Finding;
-use crate::output;
 use crate::prometheus::Prometheus;
 use crate::web::{Web, WebError};
 
@@ -71,7 +70,7 @@ impl Figures {
                 Err(PublishError::Web(error)) if matches!(error, WebError::BadUrl(_)) => {
                     return Err(error.into());
                 }
-                Err(error) => Some(output::chain(&error)),
+                Err(error) => Some(telemetry::why(&error)),
             },
         };
         let former = former(sources, tasks).await?;

@@ -11,7 +11,7 @@ use super::figures::{Figures, Sources};
 use super::page::{Page, Section};
 use super::{PublishError, manual, policy, search};
 use crate::findings::Finding;
-use crate::output::{self, Exit};
+use crate::output::Exit;
 use crate::rota::{self, Rota};
 use crate::site::{STYLE, escape};
 use crate::{mirror, profile};
@@ -130,7 +130,7 @@ fn verdict(folder: &Path, findings: &mut Vec<Finding>) -> Option<Page> {
             Some(Page { lasting, ..Page::new(Section::About, (path, "Mirror"), summary, main) })
         }
         Err(error) => {
-            let text = format!("{}; there is no such page", output::chain(&error));
+            let text = format!("{}; there is no such page", telemetry::why(&error));
             findings.push(Finding::at(path, 0, "no-verdict", text));
             None
         }
@@ -154,7 +154,7 @@ async fn profiles(
     match profile::published(store, PROFILE_DAYS, tasks, &write).await {
         Ok(()) => Ok(drawn.into_inner()),
         Err(error) if matches!(error.exit(), Exit::Input | Exit::Machine) => {
-            let text = format!("{}; there are no such pages", output::chain(&error));
+            let text = format!("{}; there are no such pages", telemetry::why(&error));
             findings.push(Finding::at(PROFILES, 0, "no-profiles", text));
             Ok(Files::new())
         }

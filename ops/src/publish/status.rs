@@ -140,8 +140,9 @@ pub(super) async fn ask(
     ];
     for (question, place) in questions {
         for series in prometheus.query(&question, Some(now)).await? {
-            let name = key(series.label("sloth_service"), series.label("sloth_slo"));
-            *place(status.objectives.entry(name).or_default()) =
+            // What an objective is called, as `Slo::full_name` says it.
+            let [service, slo] = ["sloth_service", "sloth_slo"].map(|label| series.label(label));
+            *place(status.objectives.entry(format!("{service}/{slo}")).or_default()) =
                 Some(series.value()).filter(|value| value.is_finite());
         }
     }
@@ -187,16 +188,7 @@ fn services() -> Vec<Service> {
 
 /// What they are called: those of others may be in the same Prometheus.
 pub(super) fn objectives() -> BTreeSet<String> {
-    services().iter().flat_map(|service| service.slos.iter().map(name)).collect()
-}
-
-/// How an objective is called here.
-fn key(service: &str, slo: &str) -> String {
-    format!("{service}/{slo}")
-}
-
-fn name(slo: &Slo) -> String {
-    key(&slo.service, &slo.name)
+    services().iter().flat_map(|service| service.slos.iter().map(Slo::full_name)).collect()
 }
 
 fn count(series: &Series) -> u64 {
@@ -321,7 +313,7 @@ impl Status {
     }
 
     fn measured(&self, slo: &Slo) -> Measured {
-        self.objectives.get(&name(slo)).copied().unwrap_or_default()
+        self.objectives.get(&slo.full_name()).copied().unwrap_or_default()
     }
 
     /// The alerts that fire, each with its runbook.

@@ -119,7 +119,7 @@ async fn ask(step: &Step, how: &How, sources: &Sources) -> Answer {
     match how {
         How::Query { expression, .. } => match sources.prometheus.query(expression, None).await {
             Ok(series) => judge(&series, expected),
-            Err(error) => Answer::None(output::chain(&error)),
+            Err(error) => Answer::None(telemetry::why(&error)),
         },
         How::Command(command) => match url_of(command) {
             None => Answer::ByHand(command.clone()),
@@ -138,7 +138,7 @@ async fn get(url: &str, expected: Option<Expectation>, sources: &Sources) -> Ans
     }
     let page = match sources.web.get(&url).await {
         Ok(page) => page,
-        Err(error) => return Answer::None(output::chain(&error)),
+        Err(error) => return Answer::None(telemetry::why(&error)),
     };
     let text = String::from_utf8_lossy(&page.body);
     let mut rows = vec![page.status.to_string()];

@@ -173,24 +173,23 @@ pub(super) fn simulate(args: &SimulateArgs) -> Ended {
         Err(verdict) => return Ok(verdict),
     };
     let all: Vec<&Slo> = sources.services.iter().flat_map(|service| &service.slos).collect();
-    let name = |slo: &Slo| format!("{}/{}", slo.service, slo.name);
-    let wanted = |slo: &&&Slo| args.slo.as_ref().is_none_or(|wanted| *wanted == name(slo));
+    let wanted = |slo: &&&Slo| args.slo.as_ref().is_none_or(|wanted| *wanted == slo.full_name());
     let chosen: Vec<&&Slo> = all.iter().filter(wanted).collect();
     if let (Some(wanted), true) = (&args.slo, chosen.is_empty()) {
-        let known = all.iter().map(|slo| name(slo)).collect::<Vec<_>>().join(", ");
+        let known = all.iter().map(|slo| slo.full_name()).collect::<Vec<_>>().join(", ");
         return Err(SloError::NoSlo(wanted.clone(), known));
     }
     let mut table = Table::default();
     for slo in chosen.into_iter().filter(|slo| !slo.is_absolute()) {
         let outcome = simulate::run(&scenario(args, slo));
         if *format == Format::Json {
-            output::result(&format!("{}\n", json!({"slo": name(slo), "outcome": outcome})));
+            output::result(&format!("{}\n", json!({"slo": slo.full_name(), "outcome": outcome})));
             continue;
         }
         for alert in simulated(slo, &outcome) {
             let spent = format!("budget spent {:.1} %", outcome.budget_spent * 100.0);
             let promised = format!("{} %", slo.objective);
-            table.row([name(slo).as_str(), &promised, &alert, &spent]);
+            table.row([slo.full_name().as_str(), &promised, &alert, &spent]);
         }
     }
     output::result(&table.render("", Style::stdout()));

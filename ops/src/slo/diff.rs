@@ -71,7 +71,7 @@ fn properties(sources: &Sources) -> BTreeMap<String, Vec<Property>> {
     let making = Making { runbooks: String::new(), ..sources.making(None) };
     let mut all = BTreeMap::new();
     for slo in sources.services.iter().flat_map(|service| &service.slos) {
-        all.insert(format!("{}/{}", slo.service, slo.name), of_slo(slo, &making));
+        all.insert(slo.full_name(), of_slo(slo, &making));
     }
     for cause in sources.causes.iter().flat_map(|causes| &causes.alerts) {
         let rules = cause.rules.iter().flat_map(|rule| {

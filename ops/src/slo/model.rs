@@ -76,6 +76,11 @@ impl Slo {
         format!("{}-{}", self.service, self.name)
     }
 
+    /// What people call it: `service/name`.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}/{}", self.service, self.name)
+    }
+
     /// The share that may be bad.
     pub(crate) fn budget(&self) -> Decimal {
         self.objective.ratio().to_one()

@@ -66,7 +66,7 @@ pub(crate) async fn replay(
         let series = prometheus.query_range(&condition(slo, severity), times, step).await?;
         let (times, lasting) = episodes(&series, step);
         all.push(Replayed {
-            slo: format!("{}/{}", slo.service, slo.name),
+            slo: slo.full_name(),
             alert: rule.alert,
             severity: severity.text(),
             times,

@@ -119,7 +119,7 @@ async fn row(
     worst.sort_by(|one, other| other.1.total_cmp(&one.1));
     worst.truncate(WORST);
     Ok(Row {
-        slo: format!("{}/{}", slo.service, slo.name),
+        slo: slo.full_name(),
         objective: slo.objective.to_string(),
         events,
         bad,

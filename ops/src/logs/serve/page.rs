@@ -10,7 +10,7 @@ use super::super::error::LogsError;
 use super::super::sources::Environment;
 use super::super::{explain, query};
 use super::Asked;
-use crate::output::{self, Style};
+use crate::output::Style;
 use crate::site::escape;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;\
@@ -23,7 +23,7 @@ pub(super) fn page(environments: &[Environment], asked: &Asked) -> Response<Body
     let (status, found) = match answer(environments, asked) {
         Ok(found) => (StatusCode::OK, found),
         Err(error) => {
-            let said = escape(&output::chain(&error));
+            let said = escape(&telemetry::why(&error));
             (StatusCode::BAD_REQUEST, format!("<p class=\"bad\" role=\"alert\">{said}</p>"))
         }
     };

@@ -49,7 +49,7 @@ pub(crate) async fn all(
         output::note(&format!("{} of {count}: {}", at + 1, page.name));
         let outcome = run(page, ground, faults, &mut interrupted).await;
         if let Err(error) = &outcome {
-            output::note(&format!("{}: {}", page.name, output::chain(error)));
+            output::note(&format!("{}: {}", page.name, telemetry::why(error)));
         }
         let ends = matches!(outcome, Err(DrillError::Interrupted | DrillError::Left { .. }));
         rows.push(Row { page: page.name.clone(), drill: drill.clone(), outcome });
@@ -86,7 +86,7 @@ pub(crate) fn shown(rows: &[Row], format: Format, style: Style) -> String {
                         let after = format!("{} s", after.as_secs());
                         table.row([page, &fault, &after, &format!("{} {named_by}", drill.query)]);
                     }
-                    Err(error) => table.row([page, &fault, "FAILED", &output::chain(error)]),
+                    Err(error) => table.row([page, &fault, "FAILED", &telemetry::why(error)]),
                 }
             }
             table.render("", style)
@@ -102,7 +102,7 @@ fn line(row: &Row) -> String {
             line["fired_after_seconds"] = json!(after.as_secs());
             line["named_by"] = json!(named_by);
         }
-        Err(error) => line["error"] = json!(output::chain(error)),
+        Err(error) => line["error"] = json!(telemetry::why(error)),
     }
     format!("{line}\n")
 }
