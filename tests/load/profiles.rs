@@ -17,6 +17,9 @@ const CONNECTIONS: usize = 32;
 const PAIRS: usize = 15;
 /// How long each takes.
 const WINDOW: Duration = Duration::from_secs(3);
+/// What is sought of the allocator is smaller than what a machine does to one pair: more, and closer together.
+const HEAP_PAIRS: usize = 60;
+const HEAP_WINDOW: Duration = Duration::from_secs(1);
 /// What a nightly set asks each process for, as `bifrost profile collect` does by default.
 const NIGHTLY: [&str; 4] = [
     "/debug/pprof/profile?seconds=30&hz=99",
@@ -48,13 +51,13 @@ fn sampling(table: &mut Table) -> Result<()> {
     table.figure(SAMPLES, "%", Wanted::AtMost(5.0), || {
         let mut costs = Vec::new();
         for _ in 0..PAIRS {
-            let without = per_request(&fleet, &small)?;
+            let without = per_request(&fleet, &small, WINDOW)?;
             let with = std::thread::scope(|scope| -> Result<f64> {
                 // It samples before and after the window as well.
                 let target = "/debug/pprof/profile?seconds=5&hz=99";
                 let profile = scope.spawn(move || taken(admin, target));
                 std::thread::sleep(Duration::from_secs(1));
-                let with = per_request(&fleet, &small)?;
+                let with = per_request(&fleet, &small, WINDOW)?;
                 profile.join().expect("it does not panic")?;
                 Ok(with)
             })?;
@@ -79,14 +82,14 @@ fn heap_sampling(table: &mut Table) -> Result<()> {
     table.figure(HEAP, "%", Wanted::AtMost(1.0), || {
         let mut costs = Vec::new();
         // In one process: two of them differ by more than what is sought.
-        for pair in 0..PAIRS {
+        for pair in 0..HEAP_PAIRS {
             // Neither always comes first.
             for on in [pair % 2 == 0, pair % 2 == 1] {
                 let method = if on { "PUT" } else { "DELETE" };
                 let set = http::ask(admin, method, "/debug/pprof/heap", &[])?;
                 ensure!(set.status() == 200, "{method}: {}", set.text());
                 let side = if on { &mut times.0 } else { &mut times.1 };
-                side.push(per_request(&fleet, &small)?);
+                side.push(per_request(&fleet, &small, HEAP_WINDOW)?);
             }
             costs.push(100.0 * (times.0[pair] / times.1[pair] - 1.0));
         }
@@ -114,7 +117,7 @@ fn over_a_day(table: &mut Table) -> Result<()> {
     let (admin, process) = (fleet.gateway.admin, fleet.gateway.process_id());
     let mut seconds = 0.0;
     table.figure(OVER_DAY, "% of a processor", Wanted::AtMost(1.0), || {
-        let alone: Result<Vec<f64>> = (0..5).map(|_| per_request(&fleet, &small)).collect();
+        let alone: Result<Vec<f64>> = (0..5).map(|_| per_request(&fleet, &small, WINDOW)).collect();
         let alone = median(alone?);
         let before = processor_seconds(process)?;
         let taken = || NIGHTLY.iter().try_for_each(|target| taken(admin, target));
@@ -127,8 +130,8 @@ fn over_a_day(table: &mut Table) -> Result<()> {
 }
 
 /// Processor time that a request takes, in microseconds, with a gateway under all the load it takes.
-fn per_request(fleet: &Fleet, target: &str) -> Result<f64> {
-    Ok(loaded(&fleet.gateway, target, CONNECTIONS, WINDOW)?.processor)
+fn per_request(fleet: &Fleet, target: &str, window: Duration) -> Result<f64> {
+    Ok(loaded(&fleet.gateway, target, CONNECTIONS, window)?.processor)
 }
 
 /// Takes a profile and reads it.

@@ -21,7 +21,7 @@ pub struct HeapProfile {
     pub sampled_for: Option<Duration>,
 }
 
-/// Has the allocator sample from here on, or cease to. Each sample stands for 512 KiB of allocations and
+/// Has the allocator sample from here on, or cease to. Each sample stands for 4 MiB of allocations and
 /// walks a stack: a gateway that serves small files from memory as fast as it can pays for it, and the row
 /// "heap sampling" of `make bench` says how much. What was sampled before is kept.
 ///
