@@ -31,7 +31,7 @@ export PEERS
 PACKAGES ?= target/release-archive
 PROGRAMS := -p bifrost -p bifrost-gateway -p bifrost-node
 
-.PHONY: help run test conformance bench soak faults notes drill release archive deb image programs fmt lint ours deps tidy check-fmt doc unit
+.PHONY: help run test conformance bench soak faults notes drill release archive deb image boot programs fmt lint ours deps tidy check-fmt doc unit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ deb: programs ## Make the package for Debian and Ubuntu
 
 image: programs ## Make the image for container engines, without one
 	$(PACK) image $(PACKED)
+
+boot: ## Boot Debian in a virtual machine with the packages in PACKAGES, and try the units and the image
+	tests/boot/boot.sh "$(PACKAGES)"
 
 # What is packed has the time of the commit.
 PACK = "$(CARGO_TARGET_DIR)/release/bifrost" package
