@@ -78,7 +78,7 @@ claim 'a reload succeeds' systemctl reload bifrost-gateway bifrost-node
 cp /etc/bifrost/gateway.yaml /trial/gateway.yaml
 printf '\nno_such_key: 1\n' >>/etc/bifrost/gateway.yaml
 claim 'a reload of a wrong configuration fails' refused systemctl reload bifrost-gateway
-said() { journalctl --no-pager -o cat -u "$1" | grep -q "$2"; }
+said() { journalctl --no-pager -o cat -u "$1" | grep "$2" >/dev/null; }
 claim 'and says which key it is' said bifrost-gateway no_such_key
 cp /trial/gateway.yaml /etc/bifrost/gateway.yaml
 unmoved() { [ "$(pid bifrost-gateway)" = "$gateway" ] && same "$small" /trial/small; }
@@ -121,13 +121,20 @@ served() {
 claim 'nobody is refused while it is restarted' served
 
 # What watches.
-sed -i '/kind: ops/,/status:/s/status: planned/status: active/' /etc/bifrost/inventory.yaml
+sed -i -e '/kind: ops/,/status:/s/status: planned/status: active/' \
+  -e 's|url: http://127.0.0.1:8080|url: http://gateway.example|' /etc/bifrost/inventory.yaml
+cp /etc/bifrost/probe.yaml /trial/probe.yaml
+printf '\nno_such_key: 1\n' >>/etc/bifrost/probe.yaml
+claim 'a probe whose configuration is wrong does not start' refused systemctl start bifrost-probe
+once() { sleep 12; [ "$(systemctl show --property NRestarts --value bifrost-probe)" = 0 ]; }
+claim 'and is not started again and again' once
+cp /trial/probe.yaml /etc/bifrost/probe.yaml
 sed -i 's|^gateways:.*|gateways: [{name: public, url: http://gateway.example}]|' /etc/bifrost/probe.yaml
 claim 'probe and profiles start' systemctl enable --now bifrost-probe bifrost-profile
 claim 'they are confined too' confined
-up() { curl -sf --max-time 5 "http://127.0.0.1:$1/metrics" | grep -q "$2"; }
-claim 'the probe shows what it found' within 60 up 9380 '^bifrost_probe_'
-taken() { admin http://127.0.0.1:9480/last | tee /dev/stderr | grep -q '"collecting":false' && admin http://127.0.0.1:9480/last | grep '"processes":4' | grep -q '"profiled":4'; }
+up() { curl -sf --max-time 5 "http://127.0.0.1:$1/metrics" | grep "$2" >/dev/null; }
+claim 'the probe passes through port 80' within 120 up 9380 'checks_total{check="http.path".*verdict="pass".* [1-9]'
+taken() { admin http://127.0.0.1:9480/last | tee /dev/stderr | grep '"collecting":false' | grep '"processes":4' | grep '"profiled":4'; }
 collected() { admin -X POST http://127.0.0.1:9480/collect && within 180 taken; }
 claim 'a set of profiles of every process is taken' collected
 still() { for one in $services; do journalctl --no-pager -o cat -u "$one" | grep -iE 'operation not permitted|permission denied' && return 1; done; true; }
