@@ -86,7 +86,7 @@ timeout 2400 qemu-system-x86_64 "${processor[@]}" -m 3072 -smp 2 -nographic -nod
   -kernel "$system/kernel" -initrd "$system/initrd" -append 'root=/dev/vda rw console=ttyS0 quiet' \
   -drive "file=$system/root.ext4,format=raw,if=virtio,snapshot=on" \
   -drive "file=$work/trial.tar,format=raw,if=virtio,readonly=on" \
-  -serial "file:$work/console.log" -serial stdio 2>"$work/qemu.log" </dev/null | tr -d '\r' | tee "$work/trial.log" || true
+  -serial "file:$work/console.log" -serial stdio 2>"$work/qemu.log" </dev/null | stdbuf -oL tr -d '\r' | tee "$work/trial.log" || true
 if ! grep -q '^boot: all [0-9]* claims hold$' "$work/trial.log"; then
   tail -n 20 "$work/console.log" "$work/qemu.log" >&2
   echo 'boot: not every claim holds' >&2

@@ -132,7 +132,7 @@ cp /trial/probe.yaml /etc/bifrost/probe.yaml
 sed -i 's|^gateways:.*|gateways: [{name: public, url: http://gateway.example}]|' /etc/bifrost/probe.yaml
 claim 'probe and profiles start' systemctl enable --now bifrost-probe bifrost-profile
 claim 'they are confined too' confined
-up() { curl -sf --max-time 5 "http://127.0.0.1:$1/metrics" | grep "$2" >/dev/null; }
+up() { admin "http://127.0.0.1:$1/metrics" | grep "$2" >/dev/null; }
 claim 'the probe passes through port 80' within 120 up 9380 'checks_total{check="http.path".*verdict="pass".* [1-9]'
 taken() { admin http://127.0.0.1:9480/last | tee /dev/stderr | grep '"collecting":false' | grep '"processes":4' | grep '"profiled":4'; }
 collected() { admin -X POST http://127.0.0.1:9480/collect && within 180 taken; }
