@@ -32,7 +32,7 @@ mod variables;
 
 pub(crate) use dictionary::Dictionary;
 use layout::{BOARDS, Layout, Objectives};
-pub(crate) use public::{Measured, main, measure, values};
+pub(crate) use public::{Measured, main, measure, objective, values};
 
 /// Where generated files lie below the root of the project.
 const GENERATED: &str = "dashboards/generated";

@@ -84,8 +84,8 @@ pub(crate) async fn measure(
     Ok(Measured { at: Some(now), newest, values, more })
 }
 
-/// The objective that a series is of, if it is of one.
-fn objective(series: &Series) -> Option<String> {
+/// The objective that a series is of, as `Slo::full_name` calls it, if it is of one.
+pub(crate) fn objective(series: &Series) -> Option<String> {
     let [service, slo] = ["sloth_service", "sloth_slo"].map(|label| series.label(label));
     (!service.is_empty()).then(|| format!("{service}/{slo}"))
 }

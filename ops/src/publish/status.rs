@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{Page, Section};
 use super::time;
-use crate::dash::Dictionary;
+use crate::dash::{self, Dictionary};
 use crate::prometheus::{Prometheus, PrometheusError, Series};
 use crate::site::escape;
 use crate::slo::{self, Service, Slo};
@@ -140,9 +140,8 @@ pub(super) async fn ask(
     ];
     for (question, place) in questions {
         for series in prometheus.query(&question, Some(now)).await? {
-            // What an objective is called, as `Slo::full_name` says it.
-            let [service, slo] = ["sloth_service", "sloth_slo"].map(|label| series.label(label));
-            *place(status.objectives.entry(format!("{service}/{slo}")).or_default()) =
+            let Some(name) = dash::objective(&series) else { continue };
+            *place(status.objectives.entry(name).or_default()) =
                 Some(series.value()).filter(|value| value.is_finite());
         }
     }
