@@ -164,7 +164,7 @@ pub(crate) async fn run(
     if let Some(path) = &args.html {
         let title = format!("{} against {}", after.title, before.title);
         let main = main(&before, &after, args.top);
-        let frame = Frame { title: &title, up: None, graph: true };
+        let frame = Frame { title: &title, up: None, within: false, graph: true };
         write(Some(path), frame.page(&main).as_bytes())?;
     }
     Ok(Verdict::Clean)

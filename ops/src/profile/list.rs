@@ -175,7 +175,7 @@ pub(crate) async fn flame(
         tree.svg(&set.unit, false),
         page::table(&set, TOP)
     );
-    let frame = Frame { title: &chosen.title, up: None, graph: true };
+    let frame = Frame { title: &chosen.title, up: None, within: false, graph: true };
     write(args.out.as_ref(), frame.page(&main).as_bytes())?;
     Ok(Verdict::Clean)
 }

@@ -13,6 +13,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) title: &'a str,
     /// The way up to the first page; none for a page that stands alone.
     pub(crate) up: Option<&'a str>,
+    /// Whether the first page is one of a larger site, whose own is a folder above it.
+    pub(crate) within: bool,
     /// Whether it has a graph.
     pub(crate) graph: bool,
 }
@@ -21,13 +23,16 @@ impl Frame<'_> {
     /// The page. It needs nothing beside it, so that it can be sent to somebody.
     pub(crate) fn page(&self, main: &str) -> String {
         let title = escape(&plain(self.title));
-        let nav = match self.up {
-            Some(up) => format!(
-                "<header>\n<nav aria-label=\"Profiles\"><a class=\"name\" href=\"{0}index.html\">Profiles</a></nav>\n\
-                 </header>\n",
-                escape(up)
+        let links = match (self.up.map(escape), self.within) {
+            (Some(up), true) => format!(
+                "<a class=\"name\" href=\"{up}../index.html\">Bifrost</a> <a href=\"{up}index.html\">Profiles</a>"
             ),
-            None => String::new(),
+            (Some(up), false) => format!("<a class=\"name\" href=\"{up}index.html\">Profiles</a>"),
+            (None, _) => String::new(),
+        };
+        let nav = match links.is_empty() {
+            true => String::new(),
+            false => format!("<header>\n<nav aria-label=\"Profiles\">{links}</nav>\n</header>\n"),
         };
         let (script, wide) = match self.graph {
             true => (format!("<script>\n{SCRIPT}</script>\n"), " class=\"wide\""),

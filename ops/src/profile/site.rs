@@ -134,6 +134,11 @@ impl Site<'_> {
         (self.write)(path, content)
     }
 
+    /// The frame of a page from which `up` leads to the first.
+    fn frame<'t>(&self, title: &'t str, up: &'t str, graph: bool) -> Frame<'t> {
+        Frame { title, up: Some(up), within: self.readers == Readers::Everybody, graph }
+    }
+
     async fn write_all(
         &self,
         sets: &[Set],
@@ -144,7 +149,7 @@ impl Site<'_> {
         let mut written = BTreeSet::new();
         for set in sets {
             let title = format!("Set {} of {}", set.head.id, set.entries_date());
-            let frame = Frame { title: &title, up: Some("../"), graph: false };
+            let frame = self.frame(&title, "../", false);
             let text = frame.page(&lists::set(set, self.readers));
             self.write(&format!("sets/{}.html", lists::file_name(&set.head.id)), text.as_bytes())?;
             pages += 1;
@@ -162,7 +167,7 @@ impl Site<'_> {
             pages += 1;
         }
         let comparisons: Vec<&Comparison> = comparisons.iter().map(|(one, _)| one).collect();
-        let frame = Frame { title: "Profiles", up: Some(""), graph: false };
+        let frame = self.frame("Profiles", "", false);
         self.write("index.html", frame.page(&lists::index(sets, &comparisons)).as_bytes())?;
         Ok(pages)
     }
@@ -188,7 +193,7 @@ impl Site<'_> {
             tree.svg(&set.unit, false),
             page::table(&set, TOP)
         );
-        let frame = Frame { title: &chosen.title, up: Some("../"), graph: true };
+        let frame = self.frame(&chosen.title, "../", true);
         self.write(&lists::page_of(entry), frame.page(&main).as_bytes())?;
         self.write(&lists::raw_of(entry), &bytes)
     }
@@ -207,7 +212,7 @@ impl Site<'_> {
         let [env, role] = &comparison.whose;
         let kind = comparison.kind.word();
         let title = format!("{kind} of {env} {role}: {} against {}", after.title, before.title);
-        let frame = Frame { title: &title, up: Some("../"), graph: true };
+        let frame = self.frame(&title, "../", true);
         let main = diff::main(&before, &after, TOP);
         self.write(&comparison.page, frame.page(&main).as_bytes())
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Comparison, Readers};
-use crate::profile::entry::{Entry, Set, date};
+use crate::profile::entry::{Entry, Set};
 use crate::profile::flame::plain;
 use crate::profile::store::part;
 use crate::site::escape;
@@ -82,8 +82,8 @@ fn grouped(sets: &[Set], of: fn(&Entry) -> String) -> String {
             .iter()
             .take(LATEST)
             .map(|entry| {
-                let label =
-                    format!("{} of {}, {}", entry.kind.word(), entry.node, date(entry.started));
+                let started = entry.started.strftime("%Y-%m-%d %H:%M");
+                let label = format!("{} of {}, {started}", entry.kind.word(), entry.node);
                 format!("<a href=\"{}\">{}</a>", page_of(entry), said(&label))
             })
             .collect();

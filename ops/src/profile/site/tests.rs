@@ -108,6 +108,11 @@ async fn what_a_process_said_and_where_it_is_stays_with_operators() {
     };
     pages(&store, 14, &tasks, &write).await.expect("they are drawn");
     let shown = shown.into_inner();
+    assert!(
+        shown["index.html"].contains("href=\"../index.html\""),
+        "the way back to the larger site"
+    );
+    assert!(shown["sets/n0.html"].contains("href=\"../../index.html\""), "and from below");
     assert!(shown["sets/n0.html"].contains("<td>it could not be reached</td>"));
     for (path, text) in shown {
         assert!(!text.contains("internal") && !text.contains("9180"), "{path}");
