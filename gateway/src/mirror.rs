@@ -241,8 +241,7 @@ impl Mirror {
         let question = question(parts, &head, record);
         let shape = shape(&head, &question, record.format);
         let limit = settings.config.compare_bytes.as_u64();
-        // The again lane is chosen by the far end of the same hash.
-        let again = record.is_named && 1.0 - choice <= settings.config.again;
+        let again = record.is_named && is_again(choice, &settings.config);
         Some(Box::new(Tapped {
             mirror: self.clone(),
             digest: Digest::new(shape, false, limit),
@@ -395,6 +394,11 @@ fn choice(seed: &str, path: &str, format: Option<&str>, headers: &HeaderMap) -> 
     let hash = hash(&[seed.as_bytes(), path.as_bytes(), format.unwrap_or("").as_bytes(), range]);
     // The 53 bits that a float tells apart.
     (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Whether a key that is copied is asked for again: those at the far end are.
+fn is_again(choice: f64, config: &Config) -> bool {
+    config.again > 0.0 && choice >= config.fraction * (1.0 - config.again)
 }
 
 /// The first eight bytes of a hash of parts, each with its length.

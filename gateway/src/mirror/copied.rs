@@ -54,7 +54,7 @@ impl Copied {
             method: parts.method.clone(),
             host: HeaderValue::try_from(caller.authority()).ok()?,
             https: caller.https,
-            target: target(&parts.uri),
+            target: with_counted(parts.uri.path(), parts.uri.query().unwrap_or_default()),
             headers: headers.collect(),
             request_id: request_id.clone(),
         })
@@ -122,11 +122,16 @@ impl Copied {
     }
 }
 
-/// Path and query with the parameters that count.
-fn target(uri: &Uri) -> String {
-    let mut target = uri.path().to_owned();
-    let pairs = uri.query().unwrap_or("").split('&');
-    let counted = pairs.filter(|pair| {
+/// An address with the parameters that count.
+pub(super) fn counted(address: &str) -> String {
+    let (address, fragment) = address.split_at(address.find('#').unwrap_or(address.len()));
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    with_counted(path, query) + fragment
+}
+
+fn with_counted(path: &str, query: &str) -> String {
+    let mut target = path.to_owned();
+    let counted = query.split('&').filter(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         PARAMETERS.contains(&name)
     });

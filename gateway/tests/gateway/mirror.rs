@@ -127,6 +127,33 @@ async fn two_gateways_of_one_build_agree_in_every_form() {
 }
 
 #[tokio::test]
+async fn a_query_that_means_nothing_here_is_no_difference_and_is_not_written() {
+    let tree = tree();
+    let node = FakeNode::start(&[&tree]).await;
+    let staging = second(&node).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let mut config = production(&node, &url(&staging));
+    config.mirror.dir = Some(folder.path().to_owned());
+    let gateway = Gateway::start(config).await;
+    let redirect = gateway.get(&format!("/ipfs/{}?token=CANARY", tree.root)).await;
+    assert_eq!(redirect.status, 301);
+    assert!(redirect.header("location").ends_with("/?token=CANARY"), "{redirect:?}");
+    let raw = [("accept", "application/vnd.ipld.raw")];
+    let path = format!("/ipfs/{}/a.txt?token=CANARY", tree.root);
+    let block = gateway.ask(Method::GET, &path, &raw).await;
+    assert!(block.header("content-location").contains("CANARY"), "{block:?}");
+    gateway.metric_at_least(PAIRS, 2).await;
+    assert_eq!(gateway.metric(PAIRS, "lane=\"staging\",result=\"same\""), 2);
+    let tasks = gateway.tasks.clone();
+    gateway.server.drain().await;
+    tasks.shutdown(Duration::from_secs(5)).await;
+    for name in ["pairs.ndjson", "differences.ndjson", "keys.ndjson"] {
+        let lines = lines(folder.path(), name);
+        assert!(lines.iter().all(|line| !line.contains("CANARY")), "{lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_flipped_byte_a_lost_header_and_another_status_are_found() {
     let tree = tree();
     let node = FakeNode::start(&[&tree]).await;
