@@ -142,6 +142,21 @@ fn with_counted(path: &str, query: &str) -> String {
     target
 }
 
+/// Whether another gateway can be asked the same: a request that reads, is no copy, and does not depend on what
+/// happens to be cached.
+pub(super) fn is_comparable(parts: &Parts) -> bool {
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    is_read && !parts.headers.contains_key(MARK) && !is_of_cache(&parts.headers)
+}
+
+/// Whether what is not cached is not wanted.
+fn is_of_cache(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let mut directives =
+        values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    directives.any(|directive| directive.trim().eq_ignore_ascii_case("only-if-cached"))
+}
+
 /// Whether a request has credentials, so that its answer may be for its sender alone.
 pub(super) fn is_private(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::PROXY_AUTHORIZATION)
@@ -196,6 +211,16 @@ mod tests {
         ] {
             assert_eq!(request.headers()[name], value);
         }
+    }
+
+    #[test]
+    fn what_depends_on_caches_is_not_copied() {
+        let comparable = |cache: &str| {
+            let request = Request::builder().header("cache-control", cache).body(());
+            is_comparable(&request.expect("a request").into_parts().0)
+        };
+        assert!(comparable("no-cache") && comparable("max-age=0, no-transform"));
+        assert!(!comparable("only-if-cached") && !comparable("max-age=9 , Only-If-Cached"));
     }
 
     #[test]
