@@ -297,7 +297,7 @@ impl Asked {
 /// [`AskError`]: the request is too large to be read, or names no host.
 pub(crate) fn caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Caller, AskError> {
     check_size(parts)?;
-    Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform())
+    Caller::read(parts, peer, hosts, hosts.is_uniform())
 }
 
 /// Who asks, and for which host, whether or not all hosts are answered alike.
@@ -305,7 +305,7 @@ pub(crate) fn caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Calle
 /// # Errors
 /// As [`caller()`].
 pub(crate) fn whole_caller(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> Result<Caller, AskError> {
-    Caller::read(parts, peer, hosts.trusted(), false)
+    Caller::read(parts, peer, hosts, false)
 }
 
 /// Says what a request asks for.
@@ -415,7 +415,7 @@ pub(crate) enum OwnPages {
 
 /// Where the gateway's own pages are, so that they can be linked to.
 pub(crate) fn own_pages(parts: &Parts, peer: IpAddr, hosts: &Hosts) -> OwnPages {
-    let Ok(caller) = Caller::read(parts, peer, hosts.trusted(), hosts.is_uniform()) else {
+    let Ok(caller) = Caller::read(parts, peer, hosts, hosts.is_uniform()) else {
         return OwnPages::Nowhere;
     };
     match hosts.place(&caller) {

@@ -83,7 +83,7 @@ pub const READ: Headers = Headers {
         ),
         header(
             "x-forwarded-proto",
-            "Whether the client speaks `https`, where `hosts.trusted_proxies` has the sender.",
+            "Whether the client speaks `https`, where `hosts.trusted_proxies` has the sender, or `hosts.mirrors` that of a copy.",
             "de facto; Subdomain Gateway, Request Headers",
         ),
         header(

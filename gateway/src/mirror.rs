@@ -5,6 +5,7 @@
 //! else is the lane's, a thread of its own: staging may be dead, slow, hostile or this very gateway.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
@@ -74,6 +75,8 @@ struct Shared {
     told: OnceLock<Told>,
     health: Health,
     quota: Quota,
+    /// Good answers of production since the last pair that staging was not asked for, being left alone.
+    unasked: AtomicU64,
     latest: Mutex<Latest>,
     metrics: MirrorMetrics,
     /// This life of this gateway.
@@ -141,6 +144,7 @@ impl Mirror {
             told: OnceLock::new(),
             health: Health::new(now),
             quota: Quota::new(config, now),
+            unasked: AtomicU64::new(0),
             latest: Mutex::default(),
             metrics,
             instance: hex(&random()),
@@ -213,8 +217,7 @@ impl Mirror {
         let settings = self.shared.settings.load_full();
         settings.staging.as_ref()?;
         let is_peoples = matches!(record.traffic, Traffic::Gateway | Traffic::Website);
-        let is_read = matches!(parts.method, Method::GET | Method::HEAD);
-        if !is_peoples || !is_read || parts.headers.contains_key(MARK) {
+        if !is_peoples || !copied::is_comparable(parts) {
             return None;
         }
         let path = record.asked_path.as_deref()?;
@@ -224,25 +227,20 @@ impl Mirror {
         }
         self.shared.metrics.chosen.inc();
         let source = record.provenance.source();
-        let is_trial = match self.shared.admit(&parts.headers, head.outcome, source) {
-            Ok(is_trial) => is_trial,
-            Err(reason) => {
-                self.shared.metrics.dropped.at(reason).inc();
-                return None;
-            }
-        };
+        if let Err(reason) = self.shared.admit(&settings.config, &parts.headers, &head, source) {
+            self.shared.metrics.dropped.at(reason).inc();
+            return None;
+        }
         let request =
             caller().and_then(|caller| Copied::of(parts, &caller, &record.asker().request_id));
         let Some(request) = request else {
             self.shared.metrics.dropped.at(Dropped::Host).inc();
-            self.shared.unused(is_trial);
             return None;
         };
         let question = question(parts, &head, record);
         let shape = shape(&head, &question, record.format);
         let limit = settings.config.compare_bytes.as_u64();
-        // The again lane is chosen by the far end of the same hash.
-        let again = record.is_named && 1.0 - choice <= settings.config.again;
+        let again = record.is_named && is_again(choice, &settings.config);
         Some(Box::new(Tapped {
             mirror: self.clone(),
             digest: Digest::new(shape, false, limit),
@@ -252,7 +250,6 @@ impl Mirror {
             format: record.format.unwrap_or("redirect"),
             production: compare::head(head.status, head.headers),
             settings,
-            is_trial,
             again,
         }))
     }
@@ -269,13 +266,15 @@ pub(crate) struct Head<'a> {
 }
 
 impl Shared {
-    /// Whether one more may be copied, and with it whether it is the one that tries staging.
+    /// Whether one more may be copied.
     fn admit(
         &self,
+        config: &Config,
         headers: &HeaderMap,
-        outcome: Outcome,
+        head: &Head<'_>,
         source: Source,
-    ) -> Result<bool, Dropped> {
+    ) -> Result<(), Dropped> {
+        let outcome = head.outcome;
         if outcome == Outcome::Blocked || copied::is_private(headers) {
             return Err(Dropped::Private);
         }
@@ -285,18 +284,15 @@ impl Shared {
         // What production looked for and did not find, staging looks for as well.
         let source = if outcome.is_of_network() { Source::Network } else { source };
         let now = Instant::now();
-        let is_trial = self.health.admit(now).ok_or(Dropped::Unhealthy)?;
-        if let Err(reason) = self.quota.take(source, now) {
-            self.unused(is_trial);
-            return Err(reason);
+        // What there is no room for would not be asked of a staging that is well either.
+        self.quota.take(source, now)?;
+        if self.health.admit(config.pause, now) {
+            return Ok(());
         }
-        Ok(is_trial)
-    }
-
-    fn unused(&self, is_trial: bool) {
-        if is_trial {
-            self.health.unused();
+        if head.status < 500 {
+            self.unasked.fetch_add(1, Relaxed);
         }
+        Err(Dropped::Unhealthy)
     }
 
     fn set(&self, config: &Config) -> Result<(), String> {
@@ -306,6 +302,7 @@ impl Shared {
         let before = self.settings.swap(Arc::new(settings));
         if before.config.to != config.to {
             self.health.reset();
+            self.unasked.store(0, Relaxed);
         }
         self.tell();
         if let Some(tell) = self.told.get() {
@@ -339,7 +336,6 @@ struct Tapped {
     format: &'static str,
     production: Answer,
     settings: Arc<Settings>,
-    is_trial: bool,
     again: bool,
 }
 
@@ -359,7 +355,6 @@ impl Tap for Tapped {
         };
         if let Some(reason) = refused {
             shared.metrics.dropped.at(reason).inc();
-            shared.unused(self.is_trial);
             return;
         }
         let body = self.digest.finish(ended.outcome != Outcome::Truncated);
@@ -377,13 +372,9 @@ impl Tap for Tapped {
         };
         let again = self.again.then(|| Offer { lane: Lane::Again, ..offer.clone() });
         for offer in std::iter::once(offer).chain(again) {
-            let is_trial = self.is_trial && offer.lane == Lane::Staging;
             match self.mirror.offers.try_send(offer) {
                 Ok(()) => shared.metrics.waiting.inc(),
-                Err(_) => {
-                    shared.metrics.dropped.at(Dropped::Queue).inc();
-                    shared.unused(is_trial);
-                }
+                Err(_) => shared.metrics.dropped.at(Dropped::Queue).inc(),
             }
         }
     }
@@ -395,6 +386,11 @@ fn choice(seed: &str, path: &str, format: Option<&str>, headers: &HeaderMap) -> 
     let hash = hash(&[seed.as_bytes(), path.as_bytes(), format.unwrap_or("").as_bytes(), range]);
     // The 53 bits that a float tells apart.
     (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Whether a key that is copied is asked for again: those at the far end are.
+fn is_again(choice: f64, config: &Config) -> bool {
+    config.again > 0.0 && choice >= config.fraction * (1.0 - config.again)
 }
 
 /// The first eight bytes of a hash of parts, each with its length.
@@ -445,4 +441,23 @@ fn random() -> [u8; 16] {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_keys_that_is_asked_again_is_that_of_what_is_copied() {
+        for (fraction, again) in [(1.0, 0.5), (0.5, 0.5), (0.1, 0.5), (0.5, 0.0), (0.5, 1.0)] {
+            let config = Config { fraction, again, ..Config::default() };
+            let choices = (0..20_000).map(|key| {
+                choice(&config.seed, &format!("/ipns/{key}.example"), None, &HeaderMap::new())
+            });
+            let copied: Vec<f64> = choices.filter(|choice| *choice < fraction).collect();
+            let asked = copied.iter().filter(|choice| is_again(**choice, &config)).count();
+            let share = asked as f64 / copied.len() as f64;
+            assert!((share - again).abs() < 0.05, "{fraction} {again}: {share}");
+        }
+    }
 }

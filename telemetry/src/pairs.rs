@@ -46,6 +46,10 @@ pub struct Pair {
     /// Whether staging had failed before and was asked once more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retried: bool,
+    /// Good answers of production since the pair before that staging was not asked for, since it was
+    /// left alone: it had failed, or sent wrong bytes, again and again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
     /// `same`, `different`, `moved` (a name led elsewhere), or `rates` where only the rates of
     /// outcomes can be compared: one of the answers is a failure that depends on peers and time, or
     /// staging gave none.
@@ -75,6 +79,11 @@ pub struct Side {
     /// Which build answered, as `0.1.0+commit`, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A time as pairs have it, in microseconds.
@@ -140,11 +149,16 @@ mod tests {
             staging: Some(side),
             failure: None,
             retried: false,
+            unasked: 0,
             result: "same".into(),
             differences: Vec::new(),
         };
         let line = serde_json::to_string(&pair).expect("a pair is a tree of plain values");
         assert_eq!(Pair::parse(line.as_bytes()).expect("it is one"), pair);
+        assert!(!line.contains("unasked"), "{line}");
+        let left_alone = Pair { unasked: 7, ..pair };
+        let read = Pair::parse(&serde_json::to_vec(&left_alone).expect("so is this one"));
+        assert_eq!(read.expect("it is one"), left_alone);
         let other = line.replace("\"v\":1", "\"v\":2");
         assert!(Pair::parse(other.as_bytes()).is_err());
     }

@@ -1,6 +1,7 @@
 //! Who asks, for which host and over which scheme, as far as it can be believed.
 //!
-//! Forwarded headers count only from proxies that are configured; from anybody else they are text.
+//! Forwarded headers count only from proxies that are configured, and of mirrors the scheme alone; from anybody
+//! else they are text.
 
 use std::net::IpAddr;
 
@@ -8,7 +9,8 @@ use http::header;
 use http::request::Parts;
 use ipnet::IpNet;
 
-use super::AskError;
+use super::{AskError, Hosts};
+use crate::mirror::MARK;
 
 /// Longest host name, by the rules of DNS.
 const HOST_BYTES_MAX: usize = 253;
@@ -34,9 +36,10 @@ impl Caller {
     pub(crate) fn read(
         parts: &Parts,
         peer: IpAddr,
-        trusted: &[IpNet],
+        hosts: &Hosts,
         any_host: bool,
     ) -> Result<Self, AskError> {
+        let trusted = hosts.trusted();
         let authority = authority(parts)?;
         if any_host && trusted.is_empty() {
             // Asked for by every request of a path gateway, so nothing is copied.
@@ -49,10 +52,14 @@ impl Caller {
         let believed = is_trusted(peer, trusted);
         // A proxy that adds to what its client sent leaves several, of which the last is its own.
         let forwarded = |name: &str| {
-            let value = parts.headers.get_all(name).iter().next_back().filter(|_| believed)?;
+            let value = parts.headers.get_all(name).iter().next_back()?;
             Some(value.to_str().ok()?.rsplit(',').next().unwrap_or("").trim())
         };
-        let authority = forwarded("x-forwarded-host").map_or(authority, str::as_bytes);
+        let other = forwarded("x-forwarded-host").filter(|_| believed);
+        let authority = other.map_or(authority, str::as_bytes);
+        // A copy has the scheme that production was asked with.
+        let is_copy = || parts.headers.contains_key(MARK) && hosts.is_mirror(peer);
+        let is_https = forwarded("x-forwarded-proto").is_some_and(|proto| proto == "https");
         let host = host_of(authority).ok_or(AskError::BadHost)?;
         let port = std::str::from_utf8(authority).ok().and_then(|text| {
             let at = text.rfind(':').filter(|at| !text[*at..].contains(']'))?;
@@ -62,7 +69,7 @@ impl Caller {
             client: if believed { client(parts, peer, trusted) } else { peer },
             host,
             port: port.unwrap_or_default(),
-            https: forwarded("x-forwarded-proto").is_some_and(|proto| proto == "https"),
+            https: is_https && (believed || is_copy()),
         })
     }
 
@@ -171,6 +178,7 @@ fn is_port(text: &str) -> bool {
 mod tests {
     use http::Request;
 
+    use super::super::hosts::Config;
     use super::*;
 
     fn caller(headers: &[(&str, &str)], trusted: &str) -> Result<Caller, AskError> {
@@ -179,8 +187,11 @@ mod tests {
             request = request.header(*name, *value);
         }
         let parts = request.body(()).expect("valid").into_parts().0;
-        let trusted = [trusted.parse().expect("a net")];
-        Caller::read(&parts, IpAddr::from([10, 0, 0, 1]), &trusted, false)
+        let trusted_proxies = vec![trusted.parse().expect("a net")];
+        let mirrors = vec!["10.0.0.1/32".parse().expect("a net")];
+        let config = Config { trusted_proxies, mirrors, ..Config::default() };
+        let hosts = Hosts::new(&config, false).expect("a valid table");
+        Caller::read(&parts, IpAddr::from([10, 0, 0, 1]), &hosts, false)
     }
 
     const FORWARDED: [(&str, &str); 4] = [
@@ -203,6 +214,14 @@ mod tests {
         let caller = caller(&FORWARDED, "192.0.2.0/24").expect("a caller");
         assert_eq!(caller.authority(), "inner:8080");
         assert_eq!(caller.scheme(), "http");
+        assert_eq!(caller.client, IpAddr::from([10, 0, 0, 1]));
+    }
+
+    #[test]
+    fn of_a_copy_from_a_mirror_the_scheme_is_believed() {
+        let copy = [&FORWARDED[..], &[("bifrost-mirror", "v1; id=x; env=prod")]].concat();
+        let caller = caller(&copy, "192.0.2.0/24").expect("a caller");
+        assert_eq!((caller.scheme(), caller.authority().as_str()), ("https", "inner:8080"));
         assert_eq!(caller.client, IpAddr::from([10, 0, 0, 1]));
     }
 
@@ -230,7 +249,8 @@ mod tests {
         assert!(matches!(caller(&two, "10.0.0.0/8"), Err(AskError::BadHost)));
         let request = Request::builder().uri("http://gw.example/").header("host", "docs.example");
         let parts = request.body(()).expect("valid").into_parts().0;
-        let read = Caller::read(&parts, IpAddr::from([10, 0, 0, 1]), &[], true);
+        let hosts = Hosts::new(&Config::default(), true).expect("a valid table");
+        let read = Caller::read(&parts, IpAddr::from([10, 0, 0, 1]), &hosts, true);
         assert!(matches!(read, Err(AskError::BadHost)));
     }
 }

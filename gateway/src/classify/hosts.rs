@@ -108,8 +108,8 @@ pub struct Config {
     #[schemars(with = "Vec<String>")]
     pub probes: Vec<IpNet>,
     /// Who may send copies of other gateways' requests: a request from these addresses with
-    /// `Bifrost-Mirror` counts as mirrored traffic, and is told this build and its own time. Default
-    /// none. Can be reloaded.
+    /// `Bifrost-Mirror` counts as mirrored traffic, is told this build and its own time, and is believed
+    /// its `X-Forwarded-Proto`. Default none. Can be reloaded.
     #[schemars(with = "Vec<String>")]
     pub mirrors: Vec<IpNet>,
     /// Whether `CONNECT` opens a tunnel to this gateway itself, for tests of clients that know

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use ipfs::answer::{Answer, Digest};
+use ipfs::answer::{Answer, Digest, Question};
 use telemetry::pairs::{Side, micros};
 use tokio::time::{timeout, timeout_at};
 
+use super::Offer;
 use super::compare;
 use super::copied::MARK;
 use super::words::Failure;
-use super::{Config, Offer};
 use crate::outbound::Client;
 
 /// What staging answered.
@@ -66,7 +66,7 @@ pub(super) async fn ask(
     let mut answer = compare::head(response.status().as_u16(), headers);
     let mut side = side(response.status(), headers, headed);
     let until = began + config.timeout;
-    let (digest, failure) = read(response, offer, config, until).await;
+    let (digest, failure) = read(response, offer, until).await;
     // What is too long is told from production's without its end.
     answer.body = digest.finish(matches!(failure, None | Some(Failure::Long)));
     side.bytes = answer.body.bytes;
@@ -92,12 +92,14 @@ fn side(status: StatusCode, headers: &HeaderMap, headed: Duration) -> Side {
 async fn read(
     response: Response<Incoming>,
     offer: &Offer,
-    config: &Config,
     until: Instant,
 ) -> (Digest, Option<Failure>) {
+    let config = &offer.settings.config;
     let limit = config.compare_bytes.as_u64();
     let mut digest = Digest::new(offer.shape, true, limit);
-    let enough = offer.production.body.bytes.min(limit).saturating_add(1);
+    let bytes = bound(&offer.question, &offer.production, response.status());
+    let bytes = bytes.filter(|bytes| *bytes <= limit);
+    let enough = bytes.unwrap_or(limit).saturating_add(1);
     let mut body = response.into_body();
     while digest.bytes() < enough {
         let frame = timeout(config.stall_timeout, timeout_at(until.into(), body.frame())).await;
@@ -113,6 +115,44 @@ async fn read(
             }
         }
     }
-    let is_long = offer.production.body.bytes <= limit && digest.bytes() >= enough;
+    let is_long = bytes.is_some() && digest.bytes() >= enough;
     (digest, is_long.then_some(Failure::Long))
+}
+
+/// The length that a body has to have. Pages are drawn by each build as it likes, and where production's was cut
+/// nobody knows.
+fn bound(question: &Question, production: &Answer, status: StatusCode) -> Option<u64> {
+    let is_content = matches!(production.status, 200 | 206) && status == production.status;
+    let is_known = is_content && !question.is_rendered && production.body.whole;
+    is_known.then_some(production.body.bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use ipfs::answer::Seen;
+
+    use super::*;
+
+    #[test]
+    fn only_content_that_production_sent_whole_bounds_what_staging_sends() {
+        let (content, page) =
+            (Question::default(), Question { is_rendered: true, ..Question::default() });
+        let answer = |status, whole| {
+            let mut answer = compare::head(status, &HeaderMap::new());
+            answer.body = Seen { bytes: 6, whole, ..Seen::default() };
+            answer
+        };
+        let ok = StatusCode::OK;
+        assert_eq!(bound(&content, &answer(200, true), ok), Some(6));
+        let part = StatusCode::PARTIAL_CONTENT;
+        assert_eq!(bound(&content, &answer(206, true), part), Some(6));
+        for (question, production, status) in [
+            (&page, answer(200, true), ok),
+            (&content, answer(200, false), ok),
+            (&content, answer(404, true), StatusCode::NOT_FOUND),
+            (&content, answer(200, true), StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            assert_eq!(bound(question, &production, status), None, "{production:?} {status}");
+        }
+    }
 }

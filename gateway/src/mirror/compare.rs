@@ -7,11 +7,25 @@ use ipfs::answer::{self, Answer, BUILD_HEADER, HEADERS, Seen, TIMING_HEADER, Tol
 use serde_json::{Value, json};
 use telemetry::build_info;
 
+use super::copied::counted;
+
+/// The headers that repeat the query, of which a copy has only the parameters that count.
+const ADDRESSES: [&str; 2] = ["location", "content-location"];
+
 /// An answer without its body.
 pub(super) fn head(status: u16, headers: &HeaderMap) -> Answer {
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    Answer::new(status, length, |name| headers.get_all(name).iter().map(HeaderValue::as_bytes))
+    let addresses = ADDRESSES.map(|name| {
+        let values = headers.get_all(name).iter();
+        values.map(|value| counted(&String::from_utf8_lossy(value.as_bytes()))).collect::<Vec<_>>()
+    });
+    Answer::new(status, length, |name| {
+        let place = ADDRESSES.iter().position(|address| *address == name);
+        let counted = place.map_or(&[][..], |place| &addresses[place]);
+        let whole = headers.get_all(name).iter().filter(move |_| place.is_none());
+        counted.iter().map(String::as_bytes).chain(whole.map(HeaderValue::as_bytes))
+    })
 }
 
 /// What is told to a mirror that asks: the time to the head, and the build.
@@ -48,6 +62,28 @@ pub(super) fn shown(answer: &Answer) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_query_that_is_repeated_only_what_counts_is_seen() {
+        let head = |query: &str| {
+            let mut headers = HeaderMap::new();
+            for (name, end) in [("location", "#top"), ("content-location", "")] {
+                let value = format!("http://a.example/b/?{query}{end}");
+                headers.insert(name, HeaderValue::try_from(value).expect("visible ASCII"));
+            }
+            headers.append("link", HeaderValue::from_static("</a?b=c>"));
+            head(301, &headers)
+        };
+        // Before a long value is cut.
+        let long = format!("utm_source=x&token=CANARY{}&format=raw&", "x".repeat(4096));
+        let (production, staging) = (head(&long), head("format=raw"));
+        assert_eq!(production, staging);
+        let headers = &shown(&production)["headers"];
+        assert_eq!(headers["location"], "http://a.example/b/?format=raw#top");
+        assert_eq!(headers["content-location"], "http://a.example/b/?format=raw");
+        assert_eq!(headers["link"], "</a?b=c>");
+        assert_ne!(head("format=car"), staging, "what counts is compared");
+    }
 
     #[test]
     fn what_is_told_is_understood() {

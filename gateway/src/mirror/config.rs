@@ -83,7 +83,8 @@ pub struct Config {
     #[serde(with = "telemetry::config::duration")]
     #[schemars(with = "telemetry::config::DurationText")]
     pub keep: Duration,
-    /// Most bytes of each of the three. Default 256 MiB.
+    /// Most bytes of each of the three. Default 2 GiB, which holds some four million pairs: a verdict
+    /// takes half a million whose bytes can be checked, and an hour of them.
     #[schemars(with = "telemetry::config::SizeText")]
     pub keep_bytes: ByteSize,
 }
@@ -111,7 +112,7 @@ impl Default for Config {
             dir: None,
             keys: true,
             keep: Duration::from_secs(24 * 3600),
-            keep_bytes: ByteSize::mib(256),
+            keep_bytes: ByteSize::gib(2),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Copied {
             method: parts.method.clone(),
             host: HeaderValue::try_from(caller.authority()).ok()?,
             https: caller.https,
-            target: target(&parts.uri),
+            target: with_counted(parts.uri.path(), parts.uri.query().unwrap_or_default()),
             headers: headers.collect(),
             request_id: request_id.clone(),
         })
@@ -122,11 +122,16 @@ impl Copied {
     }
 }
 
-/// Path and query with the parameters that count.
-fn target(uri: &Uri) -> String {
-    let mut target = uri.path().to_owned();
-    let pairs = uri.query().unwrap_or("").split('&');
-    let counted = pairs.filter(|pair| {
+/// An address with the parameters that count.
+pub(super) fn counted(address: &str) -> String {
+    let (address, fragment) = address.split_at(address.find('#').unwrap_or(address.len()));
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    with_counted(path, query) + fragment
+}
+
+fn with_counted(path: &str, query: &str) -> String {
+    let mut target = path.to_owned();
+    let counted = query.split('&').filter(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         PARAMETERS.contains(&name)
     });
@@ -135,6 +140,21 @@ fn target(uri: &Uri) -> String {
         target.push_str(pair);
     }
     target
+}
+
+/// Whether another gateway can be asked the same: a request that reads, is no copy, and does not depend on what
+/// happens to be cached.
+pub(super) fn is_comparable(parts: &Parts) -> bool {
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    is_read && !parts.headers.contains_key(MARK) && !is_of_cache(&parts.headers)
+}
+
+/// Whether what is not cached is not wanted.
+fn is_of_cache(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let mut directives =
+        values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    directives.any(|directive| directive.trim().eq_ignore_ascii_case("only-if-cached"))
 }
 
 /// Whether a request has credentials, so that its answer may be for its sender alone.
@@ -191,6 +211,16 @@ mod tests {
         ] {
             assert_eq!(request.headers()[name], value);
         }
+    }
+
+    #[test]
+    fn what_depends_on_caches_is_not_copied() {
+        let comparable = |cache: &str| {
+            let request = Request::builder().header("cache-control", cache).body(());
+            is_comparable(&request.expect("a request").into_parts().0)
+        };
+        assert!(comparable("no-cache") && comparable("max-age=0, no-transform"));
+        assert!(!comparable("only-if-cached") && !comparable("max-age=9 , Only-If-Cached"));
     }
 
     #[test]

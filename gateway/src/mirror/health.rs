@@ -1,11 +1,11 @@
 //! Whether staging is asked at all.
 //!
-//! Failures in a row turn it off for a pause, and so do wrong bytes; then one request tries it, and the pause
-//! is over when that goes well. Who proves to be no staging is not asked again until somebody changes the settings.
+//! Failures in a row turn it off for a pause, and so do wrong bytes; then one request in each pause tries it,
+//! until that goes well: whoever asked for it may take an hour, or leave. Who proves to be no staging is not asked again until somebody changes the settings.
 //! There is no lock: the line would wait at it for the lane, which the system lets run last of all.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use super::config::Config;
 
@@ -23,8 +23,6 @@ pub(super) struct Health {
     wrong: AtomicU32,
     /// [`WELL`], [`LOOP`], or until when it is left alone, in nanoseconds since `began`.
     until: AtomicU64,
-    /// Whether a request that tries it is under way.
-    trying: AtomicBool,
 }
 
 impl Health {
@@ -34,17 +32,19 @@ impl Health {
             failures: AtomicU32::new(0),
             wrong: AtomicU32::new(0),
             until: AtomicU64::new(WELL),
-            trying: AtomicBool::new(false),
         }
     }
 
-    /// Whether one more request may go there, and then whether it is the one that tries staging.
-    pub(super) fn admit(&self, now: Instant) -> Option<bool> {
+    /// Whether one more request may go there; after a pause, one may, and the next pause begins.
+    pub(super) fn admit(&self, pause: Duration, now: Instant) -> bool {
         match self.until.load(Relaxed) {
-            WELL => Some(false),
-            LOOP => None,
-            until if self.nanoseconds(now) < until || self.trying.swap(true, Relaxed) => None,
-            _ => Some(true),
+            WELL => true,
+            LOOP => false,
+            until if self.nanoseconds(now) < until => false,
+            until => {
+                let next = self.after(pause, now);
+                self.until.compare_exchange(until, next, Relaxed, Relaxed).is_ok()
+            }
         }
     }
 
@@ -77,21 +77,13 @@ impl Health {
         let was_well = self.is_well();
         let is_over = count >= most.max(1) && !self.is_loop();
         if is_over {
-            self.until
-                .store(self.nanoseconds(now + config.pause).clamp(WELL + 1, LOOP - 1), Relaxed);
+            self.until.store(self.after(config.pause, now), Relaxed);
         }
-        self.trying.store(false, Relaxed);
         was_well && is_over
-    }
-
-    /// Notes that the request that had leave to try it never went there.
-    pub(super) fn unused(&self) {
-        self.trying.store(false, Relaxed);
     }
 
     /// Notes that it is no staging; true when that was not known.
     pub(super) fn looped(&self) -> bool {
-        self.trying.store(false, Relaxed);
         self.until.swap(LOOP, Relaxed) != LOOP
     }
 
@@ -105,7 +97,11 @@ impl Health {
         self.failures.store(0, Relaxed);
         self.wrong.store(0, Relaxed);
         self.until.store(WELL, Relaxed);
-        self.trying.store(false, Relaxed);
+    }
+
+    /// The end of a pause that begins now.
+    fn after(&self, pause: Duration, now: Instant) -> u64 {
+        self.nanoseconds(now + pause).clamp(WELL + 1, LOOP - 1)
     }
 
     fn nanoseconds(&self, at: Instant) -> u64 {
@@ -122,22 +118,22 @@ mod tests {
         let config = Config { unhealthy_after: 3, ..Config::default() };
         let now = Instant::now();
         let health = Health::new(now);
+        let admits = |at| health.admit(config.pause, at);
         assert!(!health.failed(&config, now));
         health.answered();
         assert!(!health.failed(&config, now) && !health.failed(&config, now));
-        assert_eq!(health.admit(now), Some(false));
+        assert!(admits(now));
         assert!(health.failed(&config, now), "the third in a row");
-        assert!(health.admit(now).is_none() && !health.is_well());
+        assert!(!admits(now) && !health.is_well());
         let later = now + config.pause;
-        assert_eq!(health.admit(later), Some(true));
-        assert!(health.admit(later).is_none(), "one at a time");
+        assert!(admits(later) && !admits(later), "one at a time");
         assert!(!health.failed(&config, later), "it was known");
-        assert!(health.admit(later).is_none());
+        assert!(!admits(later));
         let later = later + config.pause;
-        assert_eq!(health.admit(later), Some(true));
+        assert!(admits(later));
         health.answered();
         assert!(health.is_well());
-        assert_eq!([health.admit(later), health.admit(later)], [Some(false); 2]);
+        assert_eq!([admits(later), admits(later)], [true; 2]);
     }
 
     #[test]
@@ -145,29 +141,30 @@ mod tests {
         let config = Config { wrong_after: 2, ..Config::default() };
         let now = Instant::now();
         let health = Health::new(now);
+        let admits = |at| health.admit(config.pause, at);
         assert!(!health.lied(&config, now));
         health.answered();
         assert!(!health.lied(&config, now) && health.is_well(), "not in a row");
-        assert!(health.lied(&config, now) && health.admit(now).is_none());
+        assert!(health.lied(&config, now) && !admits(now));
         let later = now + config.pause;
-        assert_eq!(health.admit(later), Some(true));
-        assert!(!health.lied(&config, later) && health.admit(later).is_none(), "it still does");
+        assert!(admits(later));
+        assert!(!health.lied(&config, later) && !admits(later), "it still does");
         let later = later + config.pause;
-        assert_eq!(health.admit(later), Some(true));
+        assert!(admits(later));
         health.answered();
         assert!(health.is_well());
     }
 
     #[test]
-    fn a_trial_that_never_went_there_does_not_count() {
+    fn a_trial_that_never_ends_keeps_staging_off_for_one_more_pause() {
         let config = Config { unhealthy_after: 1, ..Config::default() };
         let now = Instant::now();
         let health = Health::new(now);
+        let admits = |at| health.admit(config.pause, at);
         assert!(health.failed(&config, now));
         let later = now + config.pause;
-        assert_eq!(health.admit(later), Some(true));
-        health.unused();
-        assert_eq!(health.admit(later), Some(true));
+        assert!(admits(later) && !admits(later + config.pause / 2));
+        assert!(admits(later + config.pause));
     }
 
     #[test]
@@ -177,8 +174,8 @@ mod tests {
         assert!(health.looped() && !health.looped());
         health.answered();
         assert!(!health.failed(&config, now));
-        assert!(health.admit(now + config.pause).is_none() && health.is_loop());
+        assert!(!health.admit(config.pause, now + config.pause) && health.is_loop());
         health.reset();
-        assert_eq!(health.admit(now), Some(false), "another is asked");
+        assert!(health.admit(config.pause, now), "another is asked");
     }
 }

@@ -8,6 +8,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt;
@@ -47,6 +48,8 @@ pub(super) struct Lane {
     store: Store,
     /// Whether the last write failed, so that a disk that is full is told of once.
     is_refused: bool,
+    /// Staging's build, as it last said.
+    build: Option<String>,
     asked: FuturesUnordered<Pin<Box<dyn Future<Output = Came> + Send>>>,
     later: FuturesUnordered<Pin<Box<dyn Future<Output = Offer> + Send>>>,
 }
@@ -75,6 +78,7 @@ pub(super) fn start(
         shared,
         store,
         is_refused: false,
+        build: None,
         asked: FuturesUnordered::new(),
         later: FuturesUnordered::new(),
     };
@@ -120,7 +124,7 @@ impl Lane {
                     }
                     taken = Instant::now();
                 }
-                Some(offer) = self.later.next() => self.ask(offer, false),
+                Some(offer) = self.later.next() => self.ask_if_current(offer, false),
                 Some(came) = self.asked.next() => match came {
                     Came::Later(offer) => self.wait(offer),
                     Came::Pair(offer, answered) => self.pair(&offer, *answered),
@@ -131,15 +135,20 @@ impl Lane {
         self.tidy();
     }
 
-    /// Takes what waited, unless it was for another staging.
+    /// Takes what waited in the queue.
     fn take(&mut self, offer: Offer) {
         self.shared.metrics.waiting.dec();
-        if offer.settings.staging != self.shared.settings.load().staging {
-            self.shared.metrics.dropped.at(Dropped::Stopped).inc();
-            return;
-        }
         let may_retry = !offer.settings.config.retry_after.is_zero();
-        self.ask(offer, may_retry && self.later.len() < LATER_MAX);
+        self.ask_if_current(offer, may_retry && self.later.len() < LATER_MAX);
+    }
+
+    /// Asks, unless it waited for another staging.
+    fn ask_if_current(&mut self, offer: Offer, may_retry: bool) {
+        if self.shared.is_current(&offer) {
+            self.ask(offer, may_retry);
+        } else {
+            self.shared.metrics.dropped.at(Dropped::Stopped).inc();
+        }
     }
 
     fn wait(&mut self, offer: Offer) {
@@ -162,7 +171,8 @@ impl Lane {
             shared.learn(&offer, &answered);
             // Staging may have looked for it at a bad moment, and production at a good one.
             let production_was_good = offer.production.status < 500 && offer.production.body.whole;
-            if may_retry && !again && production_was_good && answered.is_bad() {
+            let may_go_better = answered.is_bad() && answered.failure != Some(Failure::Loop);
+            if may_retry && !again && production_was_good && may_go_better {
                 return Came::Later(offer);
             }
             Came::Pair(offer, Box::new(answered))
@@ -180,6 +190,7 @@ impl Lane {
         if offer.lane == Way::Staging && answered.failure.is_none() && !answered.is_busy() {
             self.shared.judge(offer, class, &agreement);
         }
+        let unasked = self.unasked(offer, answered.side.as_ref());
         let differences = agreement.differences().iter().map(|found| found.text()).collect();
         let pair = Pair {
             v: VERSION,
@@ -194,6 +205,7 @@ impl Lane {
             staging: answered.side,
             failure: answered.failure.map(|failure| failure.text().to_owned()),
             retried: offer.retried,
+            unasked,
             result: agreement.word().to_owned(),
             differences,
         };
@@ -206,6 +218,16 @@ impl Lane {
         if let Some(difference) = difference {
             self.shared.latest.lock().push(difference);
         }
+    }
+
+    /// What staging was not asked since the last pair. While its build was exchanged for another, neither of the
+    /// two was down.
+    fn unasked(&mut self, offer: &Offer, side: Option<&Side>) -> u64 {
+        if offer.lane != Way::Staging || !self.shared.is_current(offer) {
+            return 0;
+        }
+        let unasked = self.shared.unasked.swap(0, Relaxed);
+        if is_exchanged(&mut self.build, side) { 0 } else { unasked }
     }
 
     fn tidy(&mut self) {
@@ -228,6 +250,12 @@ impl Lane {
     }
 }
 
+/// Whether another build answers than the one that did before.
+fn is_exchanged(before: &mut Option<String>, side: Option<&Side>) -> bool {
+    let Some(build) = side.and_then(|side| side.build.as_ref()) else { return false };
+    before.as_ref() != Some(build) && before.replace(build.clone()).is_some()
+}
+
 /// The next offer, not before then.
 async fn next(offers: &mut mpsc::Receiver<Offer>, then: Instant) -> Option<Offer> {
     tokio::time::sleep_until(then.into()).await;
@@ -235,6 +263,11 @@ async fn next(offers: &mut mpsc::Receiver<Offer>, then: Instant) -> Option<Offer
 }
 
 impl Shared {
+    /// Whether an offer is for the staging that is set now.
+    fn is_current(&self, offer: &Offer) -> bool {
+        offer.settings.staging == self.settings.load().staging
+    }
+
     /// Who is asked.
     fn gateway_of(&self, offer: &Offer) -> Option<http::Uri> {
         match offer.lane {
@@ -251,6 +284,9 @@ impl Shared {
         let bytes = answered.side.as_ref().map_or(0, |side| side.bytes);
         self.quota.spent(bytes);
         self.metrics.bytes.inc_by(bytes);
+        if !self.is_current(offer) {
+            return;
+        }
         let (health, config) = (&self.health, &offer.settings.config);
         let Some(failure) = answered.failure else {
             // What it said decides, once it is compared, unless it is full.
@@ -282,6 +318,9 @@ impl Shared {
 
     /// Notes whether what staging said was right.
     fn judge(&self, offer: &Offer, class: answer::Class, agreement: &Agreement) {
+        if !self.is_current(offer) {
+            return;
+        }
         let is_wrong = class == answer::Class::Verifiable
             && agreement.differences().iter().any(|found| found.is_of_bytes());
         if !is_wrong {
@@ -341,6 +380,7 @@ impl Shared {
             "class": pair.class,
             "differences": pair.differences,
             "request": offer.request.shown(),
+            "named": offer.question.is_named,
             "block": offer.question.block.map(|block| block.to_string()),
             "production": compare::shown(&offer.production),
             "staging": compare::shown(other),
@@ -367,6 +407,31 @@ fn production_side(offer: &Offer) -> Side {
 fn key(offer: &Offer) -> Value {
     let mut key = offer.request.shown();
     key["at_ms"] = json!(millis(offer.at));
+    key["named"] = json!(offer.question.is_named);
     key["cache"] = json!(offer.ended.source.text());
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_is_exchanged_when_another_answers() {
+        let side = |build: Option<&str>| Side {
+            status: 200,
+            cache: "hit".into(),
+            first_byte_us: 1,
+            total_us: 1,
+            bytes: 1,
+            whole: true,
+            build: build.map(str::to_owned),
+        };
+        let mut before = None;
+        let mut exchanged = |side: Option<&Side>| is_exchanged(&mut before, side);
+        let (one, two, silent) = (side(Some("one")), side(Some("two")), side(None));
+        assert!(!exchanged(None) && !exchanged(Some(&one)), "the first");
+        assert!(!exchanged(Some(&silent)) && !exchanged(None) && !exchanged(Some(&one)));
+        assert!(exchanged(Some(&two)) && !exchanged(Some(&two)));
+    }
 }

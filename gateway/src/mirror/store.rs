@@ -96,3 +96,48 @@ fn bounds(config: &Config) -> Bounds {
     let file_bytes = config.keep_bytes.as_u64() / (FILES as u64 + 1);
     Bounds { file_bytes, files: FILES, keep: config.keep }
 }
+
+#[cfg(test)]
+mod tests {
+    use telemetry::pairs::{Side, VERSION};
+
+    use super::*;
+
+    /// Pairs that promote a release, of one class (`slo/mirror-verdict.yaml`).
+    const PROMOTION: u64 = 529_830;
+
+    #[test]
+    fn by_default_more_pairs_are_kept_than_a_promotion_takes() {
+        let side = Side {
+            status: 200,
+            cache: "network".into(),
+            first_byte_us: 1_234_567,
+            total_us: 2_345_678,
+            bytes: 1_234_567,
+            whole: true,
+            build: Some(format!("0.1.0+{}", "a".repeat(40))),
+        };
+        let pair = Pair {
+            v: VERSION,
+            at_ms: 1_795_255_200_250,
+            env: "production".into(),
+            gateway: "bifrost-gateway-6d5f8c7b9-x2x4z".into(),
+            key: "0123456789abcdef".into(),
+            lane: "staging".into(),
+            class: "verifiable".into(),
+            format: "page".into(),
+            production: side.clone(),
+            staging: Some(side),
+            failure: None,
+            retried: false,
+            unasked: 0,
+            result: "same".into(),
+            differences: Vec::new(),
+        };
+        let line = serde_json::to_vec(&pair).expect("a tree of plain values").len() as u64 + 1;
+        let bounds = bounds(&Config::default());
+        // Just after the oldest file went.
+        let kept = bounds.file_bytes * bounds.files as u64 / line;
+        assert!(kept > 5 * PROMOTION, "{kept} of {line} bytes");
+    }
+}

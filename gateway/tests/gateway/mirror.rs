@@ -127,6 +127,33 @@ async fn two_gateways_of_one_build_agree_in_every_form() {
 }
 
 #[tokio::test]
+async fn a_query_that_means_nothing_here_is_no_difference_and_is_not_written() {
+    let tree = tree();
+    let node = FakeNode::start(&[&tree]).await;
+    let staging = second(&node).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let mut config = production(&node, &url(&staging));
+    config.mirror.dir = Some(folder.path().to_owned());
+    let gateway = Gateway::start(config).await;
+    let redirect = gateway.get(&format!("/ipfs/{}?token=CANARY", tree.root)).await;
+    assert_eq!(redirect.status, 301);
+    assert!(redirect.header("location").ends_with("/?token=CANARY"), "{redirect:?}");
+    let raw = [("accept", "application/vnd.ipld.raw")];
+    let path = format!("/ipfs/{}/a.txt?token=CANARY", tree.root);
+    let block = gateway.ask(Method::GET, &path, &raw).await;
+    assert!(block.header("content-location").contains("CANARY"), "{block:?}");
+    gateway.metric_at_least(PAIRS, 2).await;
+    assert_eq!(gateway.metric(PAIRS, "lane=\"staging\",result=\"same\""), 2);
+    let tasks = gateway.tasks.clone();
+    gateway.server.drain().await;
+    tasks.shutdown(Duration::from_secs(5)).await;
+    for name in ["pairs.ndjson", "differences.ndjson", "keys.ndjson"] {
+        let lines = lines(folder.path(), name);
+        assert!(lines.iter().all(|line| !line.contains("CANARY")), "{lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_flipped_byte_a_lost_header_and_another_status_are_found() {
     let tree = tree();
     let node = FakeNode::start(&[&tree]).await;
@@ -223,6 +250,51 @@ async fn staging_that_is_dead_silent_endless_or_cut_costs_nobody_anything() {
 }
 
 #[tokio::test]
+async fn what_staging_was_not_asked_while_it_was_left_alone_is_in_the_next_pair() {
+    let tree = tree();
+    let node = FakeNode::start(&[&tree]).await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let mut config = production(&node, "http://127.0.0.1:9");
+    config.mirror.dir = Some(folder.path().to_owned());
+    config.mirror.unhealthy_after = 1;
+    config.mirror.pause = Duration::from_secs(1);
+    let gateway = Gateway::start(config).await;
+    let path = format!("/ipfs/{}/a.txt", tree.root);
+    gateway.get(&path).await;
+    gateway.metric_at_least(PAIRS, 1).await;
+    let chosen = || gateway.metric("bifrost_gateway_mirror_chosen_total", "");
+    // Until one more tries it.
+    while chosen() - gateway.metric(DROPPED, "") < 2 {
+        gateway.get(&path).await;
+    }
+    gateway.metric_at_least(PAIRS, 2).await;
+    let dropped = gateway.metric(DROPPED, "reason=\"unhealthy\"");
+    let tasks = gateway.tasks.clone();
+    gateway.server.drain().await;
+    tasks.shutdown(Duration::from_secs(5)).await;
+    let pairs = lines(folder.path(), "pairs.ndjson");
+    let pairs = pairs.iter().map(|line| Pair::parse(line.as_bytes()).expect("a pair"));
+    assert_eq!(pairs.map(|pair| pair.unasked).collect::<Vec<_>>(), [0, dropped]);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_second_try_is_not_for_another_staging() {
+    let tree = tree();
+    let node = FakeNode::start(&[&tree]).await;
+    let staging = Staging::start(Play::Bytes(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())).await;
+    let mut config = production(&node, "http://127.0.0.1:9");
+    config.mirror.unhealthy_after = 1;
+    config.mirror.retry_after = Duration::from_secs(5);
+    let gateway = Gateway::start(config.clone()).await;
+    gateway.get(&format!("/ipfs/{}/a.txt", tree.root)).await;
+    gateway.metric_becomes("bifrost_gateway_mirror_copying", "", 0).await;
+    config.mirror.to = Some(staging.url());
+    gateway.server.reload(&config).expect("it is valid");
+    gateway.metric_becomes(DROPPED, "reason=\"stopped\"", 1).await;
+    assert_eq!((staging.seen().len(), gateway.metric(PAIRS, "")), (0, 0));
+}
+
+#[tokio::test]
 async fn staging_that_lies_again_and_again_is_left_alone() {
     let tree = tree();
     let node = FakeNode::start(&[&tree]).await;
@@ -250,6 +322,8 @@ async fn who_is_no_staging_says_so_and_is_not_asked_again() {
     // Another gateway of the same environment that mirrors, and this gateway itself.
     let other = Gateway::start(production(&node, "http://127.0.0.1:9")).await;
     let mut config = production(&node, &url(&other));
+    // It would not go better later.
+    config.mirror.retry_after = Duration::from_secs(3600);
     let gateway = Gateway::start(config.clone()).await;
     for (round, to) in [url(&other), url(&gateway)].into_iter().enumerate() {
         config.mirror.to = Some(to);
@@ -283,6 +357,7 @@ async fn copies_are_not_copied_and_say_nothing_of_who_asked() {
     gateway.metric_at_least(PAIRS, 1).await;
     gateway.ask(Method::GET, &path, &[("authorization", "Bearer CANARY")]).await;
     gateway.ask(Method::GET, &path, &[("bifrost-mirror", "v1; id=x; env=other")]).await;
+    gateway.ask(Method::GET, &path, &[("cache-control", "only-if-cached")]).await;
     gateway.ask(Method::POST, &path, &[]).await;
     gateway.ask(Method::OPTIONS, &path, &[]).await;
     gateway.get("/").await;
@@ -388,6 +463,8 @@ async fn names_are_asked_again_of_production_and_may_lead_elsewhere_in_staging()
     let staging = second(&newer).await;
     let mut config = production(&node, &url(&staging));
     config.mirror.again = 1.0;
+    let kept = tempfile::tempdir().expect("a folder can be made");
+    config.mirror.dir = Some(kept.path().to_owned());
     let gateway = Gateway::start(config).await;
     // What is named by its hash is never asked again.
     for path in [format!("/ipns/{}/x", key.name), format!("/ipfs/{}/x", old.root)] {
@@ -401,4 +478,13 @@ async fn names_are_asked_again_of_production_and_may_lead_elsewhere_in_staging()
         assert_eq!(gateway.metric(PAIRS, &labels), count, "{labels}");
     }
     assert_eq!(gateway.metric(DIFFERENCES, ""), 0);
+    let tasks = gateway.tasks.clone();
+    gateway.server.drain().await;
+    tasks.shutdown(Duration::from_secs(5)).await;
+    let keys = lines(kept.path(), "keys.ndjson");
+    let keys = keys.iter().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    for key in keys {
+        let path = key["path"].as_str().expect("a path");
+        assert_eq!(key["named"], path.starts_with("/ipns/"), "{key}");
+    }
 }

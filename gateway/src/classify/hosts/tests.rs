@@ -22,7 +22,7 @@ fn place(hosts: &Hosts, authority: &str) -> Result<Place, AskError> {
     let request = http::Request::builder().uri("/").header("host", authority).body(());
     let parts = request.expect("valid").into_parts().0;
     let peer = IpAddr::from([127, 0, 0, 1]);
-    hosts.place(&Caller::read(&parts, peer, hosts.trusted(), hosts.is_uniform())?)
+    hosts.place(&Caller::read(&parts, peer, hosts, hosts.is_uniform())?)
 }
 
 #[test]
