@@ -43,9 +43,13 @@ pub struct Pair {
     /// `long` or `loop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Whether staging had failed before and was asked once more.
+    /// Whether staging had failed before and was asked once more: the failure counts, and what is
+    /// compared is the second answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retried: bool,
+    /// Requests that were not copied since the pair before, because staging was unhealthy.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unasked: u64,
     /// `same`, `different`, `moved` (a name led elsewhere), or `rates` where only the rates of
     /// outcomes can be compared: one of the answers is a failure that depends on peers and time, or
     /// staging gave none.
@@ -75,6 +79,10 @@ pub struct Side {
     /// Which build answered, as `0.1.0+commit`, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A time as pairs have it, in microseconds.
@@ -140,6 +148,7 @@ mod tests {
             staging: Some(side),
             failure: None,
             retried: false,
+            unasked: 0,
             result: "same".into(),
             differences: Vec::new(),
         };

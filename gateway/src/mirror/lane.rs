@@ -194,6 +194,7 @@ impl Lane {
             staging: answered.side,
             failure: answered.failure.map(|failure| failure.text().to_owned()),
             retried: offer.retried,
+            unasked: 0,
             result: agreement.word().to_owned(),
             differences,
         };

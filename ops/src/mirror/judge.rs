@@ -115,10 +115,22 @@ pub(crate) struct Judgement {
     pub(crate) pairs: u64,
     /// Pairs whose answers came from different caches.
     pub(crate) apart: u64,
+    /// Pairs that compare staging's second answer, since it failed first.
+    pub(crate) retried: u64,
     /// Milliseconds from the first pair to the last.
     pub(crate) span_ms: u64,
     /// The criteria.
     pub(crate) criteria: Vec<Criterion>,
+}
+
+impl Judgement {
+    /// How often staging was asked twice, where it was.
+    pub(crate) fn failed_first(&self) -> String {
+        match self.retried {
+            0 => String::new(),
+            pairs => format!("; {pairs} failed first, and compare what came of a second try"),
+        }
+    }
 }
 
 /// Judges.
@@ -138,7 +150,8 @@ pub(crate) fn judge(
     criteria.extend(super::resources::criteria(thresholds, measured));
     let span_ms = tally.span_ms.map_or(0, |(from, to)| to.saturating_sub(from));
     let (verdict, because) = conclude(&criteria, tally.pairs, span_ms, thresholds);
-    Judgement { verdict, because, pairs: tally.pairs, apart: tally.apart, span_ms, criteria }
+    let Tally { pairs, apart, retried, .. } = *tally;
+    Judgement { verdict, because, pairs, apart, retried, span_ms, criteria }
 }
 
 fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {

@@ -3,22 +3,27 @@
 //! A line that is no pair is told with its file and number, and the rest is read all the same. Memory is
 //! bounded by the number of pairs: more are refused, since no sample of them would bear the claims made.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use telemetry::pairs::Pair;
 
-use super::observed::{Dictionary, NO_BUILD, Observed, hashed};
+use super::observed::{Dictionary, Lane, NO_BUILD, Observed, hashed};
 use super::{MirrorError, at};
 
 /// Longest line that is read: pairs are a fifth of that at most.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
 /// Most lines that are told of as no pairs.
 const TOLD_MAX: usize = 8;
-/// Most builds that are told apart.
+/// Most builds, and gateways, that are told apart.
 const BUILDS_MAX: usize = 1_000;
+
+/// The build of pairs from before any answered.
+const SILENT: &str = "(silent)";
+/// How long first tries may fail while builds change: a second one is as late as that at most.
+const CHANGE_MS: u64 = 60_000;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -31,8 +36,8 @@ pub(crate) struct Pairs {
     pub(crate) builds: Vec<String>,
     /// Pairs by production's build.
     pub(crate) production: BTreeMap<String, u64>,
-    /// The gateways that wrote them.
-    pub(crate) gateways: BTreeSet<String>,
+    /// The gateways that wrote them, with the places that pairs name.
+    pub(crate) gateways: BTreeMap<String, u16>,
     /// Where files of pairs lie.
     pub(crate) folders: BTreeSet<PathBuf>,
     /// Pairs that were there already.
@@ -185,9 +190,7 @@ impl Pairs {
             self.duplicates += 1;
             return;
         }
-        if self.gateways.len() < BUILDS_MAX {
-            self.gateways.insert(pair.gateway.clone());
-        }
+        observed.gateway = self.gateway(&pair.gateway);
         let build = pair.production.build.as_deref().unwrap_or("unnamed");
         if self.production.len() < BUILDS_MAX || self.production.contains_key(build) {
             *self.production.entry(build.to_owned()).or_default() += 1;
@@ -196,6 +199,18 @@ impl Pairs {
             observed.build = self.build(staging.build.as_deref().unwrap_or("unnamed"));
         }
         self.pairs.push(observed);
+    }
+
+    fn gateway(&mut self, name: &str) -> u16 {
+        if let Some(place) = self.gateways.get(name) {
+            return *place;
+        }
+        let place = self.gateways.len().min(BUILDS_MAX - 1);
+        let place = u16::try_from(place).expect("gateways are bounded");
+        if self.gateways.len() < BUILDS_MAX {
+            self.gateways.insert(name.to_owned(), place);
+        }
+        place
     }
 
     fn build(&mut self, name: &str) -> u16 {
@@ -209,21 +224,49 @@ impl Pairs {
         u16::try_from(place).expect("builds are bounded")
     }
 
-    /// A pair without staging's answer is of the build that answered last before it, or else of the first:
-    /// what cannot answer cannot say what it is. Pairs of production with itself are of the time's build
-    /// likewise.
+    /// The build of the latest pair that has one.
+    pub(crate) fn latest(&self) -> u16 {
+        let silent = self.place(SILENT);
+        let builds = || self.pairs.iter().rev().map(|pair| pair.build);
+        builds().find(|build| Some(*build) != silent).or(builds().next()).unwrap_or(0)
+    }
+
+    /// The place of a build.
+    fn place(&self, build: &str) -> Option<u16> {
+        let place = self.builds.iter().position(|known| known == build)?;
+        u16::try_from(place).ok()
+    }
+
+    /// What cannot answer cannot say what it is: a failure is of the build that answered the same gateway
+    /// last before it, or of none, so that a build is not blamed for its own installation. That holds for
+    /// first tries as well: while builds change, only the second answer is compared. Pairs of production
+    /// with itself are of the time's build.
     fn attribute(&mut self) {
-        let named = |pair: &&Observed| pair.build != NO_BUILD;
-        let mut last = self.pairs.iter().find(named).map_or(NO_BUILD, |pair| pair.build);
+        let first = self.pairs.iter().map(|pair| pair.build).find(|build| *build != NO_BUILD);
+        let mut last = vec![None; self.gateways.len()];
+        let mut since = HashMap::new();
         for pair in &mut self.pairs {
+            let before = &mut last[usize::from(pair.gateway)];
             if pair.build == NO_BUILD {
-                pair.build = last;
+                let known = before.or(first.filter(|_| pair.lane == Lane::Again));
+                pair.build = known.unwrap_or(NO_BUILD);
+                continue;
             }
-            last = pair.build;
+            let since = *since.entry((pair.gateway, pair.build)).or_insert(pair.at_ms);
+            let is_there = *before == Some(pair.build) || pair.at_ms - since > CHANGE_MS;
+            if pair.retried && !is_there {
+                pair.retried = false;
+            } else {
+                *before = Some(pair.build);
+            }
         }
-        if self.builds.is_empty() {
-            self.builds.push("unnamed".to_owned());
-            self.pairs.iter_mut().for_each(|pair| pair.build = 0);
+        let is_silent = |pair: &Observed| pair.build == NO_BUILD;
+        if self.builds.is_empty() || self.pairs.iter().any(is_silent) {
+            let silent = self.build(SILENT);
+            self.pairs
+                .iter_mut()
+                .filter(|pair| is_silent(pair))
+                .for_each(|pair| pair.build = silent);
         }
     }
 }

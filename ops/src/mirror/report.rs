@@ -204,8 +204,9 @@ impl Report {
         }
         writeln!(
             out,
-            "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known",
-            self.staging.apart
+            "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known{}",
+            self.staging.apart,
+            self.staging.failed_first()
         )
         .expect(TAKES);
         out.push_str(&criteria_text(&self.staging, style));
@@ -263,7 +264,7 @@ const TAKES: &str = "a string takes all text";
 /// The build that is judged: the one that is asked for, or that of the latest pair.
 fn choose(read: &Pairs, wanted: Option<&str>) -> Result<u16, MirrorError> {
     let Some(wanted) = wanted else {
-        return Ok(read.pairs.last().map_or(0, |pair| pair.build));
+        return Ok(read.latest());
     };
     let exact = read.builds.iter().position(|build| build == wanted);
     let begins = || read.builds.iter().position(|build| build.starts_with(wanted));

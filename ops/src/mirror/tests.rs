@@ -1,5 +1,6 @@
 //! From files of pairs to a verdict, its text and its page.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -75,6 +76,64 @@ fn builds_of_staging_are_judged_apart() {
     assert_eq!(chosen.failures["connect"], 10);
     let error = report(folder.path(), Some("0.4")).expect_err("it is not").to_string();
     assert!(error.contains("0.2.0+bbb, 0.3.0+ccc"), "{error}");
+}
+
+#[test]
+fn a_failure_counts_whatever_a_second_try_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let retried = |pair: &mut Value| pair["retried"] = json!(pair["at_ms"] == 70);
+    let text: String = (0..100).map(|at| line(at, "0.2.0+bbb", retried)).collect();
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    let outcomes = report.staging.criteria.iter().find(|one| one.name == "outcomes");
+    assert_eq!(outcomes.and_then(|one| one.estimate), Some(0.01));
+    assert_eq!(report.staging.retried, 1);
+    for text in [report.text(Style::plain()), page::page(&report)] {
+        assert!(text.contains("1 failed first"), "{text}");
+    }
+}
+
+#[test]
+fn a_build_is_not_blamed_for_its_installation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gone = |pair: &mut Value| {
+        pair["staging"] = Value::Null;
+        pair["failure"] = json!("connect");
+        pair["result"] = json!("rates");
+    };
+    let retried = |pair: &mut Value| pair["retried"] = json!(true);
+    let other = |pair: &mut Value| pair["gateway"] = json!("gateway-1");
+    let lines = [
+        // Nobody answered yet.
+        line(0, "", gone),
+        line(1, "0.2.0", same),
+        // The next build answers these a second time, and another gateway at once.
+        line(2, "0.3.0", retried),
+        line(3, "0.3.0", other),
+        line(4, "", gone),
+        line(5, "0.3.0", same),
+        // By now it is its own.
+        line(6, "0.3.0", retried),
+        line(7, "", gone),
+    ];
+    fs::write(folder.path().join("pairs.ndjson"), lines.concat()).expect("written");
+    let young = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((&young.staging_build[..], young.staging.pairs), ("0.3.0", 5));
+    assert_eq!(young.staging.retried, 1);
+    let other = [("(silent)", 1), ("0.2.0", 2)].map(|(build, pairs)| (build.to_owned(), pairs));
+    assert_eq!(young.other_builds, BTreeMap::from(other));
+    let old = report(folder.path(), Some("0.2.0")).expect("there are pairs");
+    assert_eq!((old.staging.pairs, old.failures["connect"]), (2, 1));
+}
+
+#[test]
+fn a_build_that_always_fails_first_is_found_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let retried = |pair: &mut Value| pair["retried"] = json!(true);
+    let text: String = (0..100).map(|at| line(at * 1_000, "0.2.0", retried)).collect();
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((report.staging.retried, report.verdict), (39, Verdict::Reject));
 }
 
 #[test]

@@ -28,11 +28,13 @@ fn pair(place: u64) -> Observed {
         form: 0,
         failure: None,
         good: (true, true),
+        retried: false,
         cache: Some(if place.is_multiple_of(2) { Cache::Hit } else { Cache::Pool }),
         bytes: 100,
         first_us: (time(1), time(2)),
         total_us: (0, 0),
         build: 0,
+        gateway: 0,
     }
 }
 

@@ -163,6 +163,7 @@ impl Asker {
             staging: tried.side(),
             failure: tried.failure.map(str::to_owned),
             retried: false,
+            unasked: 0,
             result: agreement.word().to_owned(),
             differences,
         }
