@@ -115,6 +115,8 @@ pub(crate) struct Judgement {
     pub(crate) pairs: u64,
     /// Pairs whose answers came from different caches.
     pub(crate) apart: u64,
+    /// Requests that were not copied, since staging was left alone.
+    pub(crate) unasked: u64,
     /// Pairs that compare staging's second answer, since it failed first.
     pub(crate) retried: u64,
     /// Milliseconds from the first pair to the last.
@@ -124,12 +126,18 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
-    /// How often staging was asked twice, where it was.
-    pub(crate) fn failed_first(&self) -> String {
-        match self.retried {
-            0 => String::new(),
-            pairs => format!("; {pairs} failed first, and compare what came of a second try"),
+    /// What pairs do not show of staging's failures, if anything.
+    pub(crate) fn hidden(&self) -> String {
+        let mut text = String::new();
+        if self.retried > 0 {
+            let pairs = self.retried;
+            text += &format!("; {pairs} failed first, and compare what came of a second try");
         }
+        if self.unasked > 0 {
+            let requests = self.unasked;
+            text += &format!("; {requests} requests were not copied, since staging was left alone");
+        }
+        text
     }
 }
 
@@ -150,8 +158,8 @@ pub(crate) fn judge(
     criteria.extend(super::resources::criteria(thresholds, measured));
     let span_ms = tally.span_ms.map_or(0, |(from, to)| to.saturating_sub(from));
     let (verdict, because) = conclude(&criteria, tally.pairs, span_ms, thresholds);
-    let Tally { pairs, apart, retried, .. } = *tally;
-    Judgement { verdict, because, pairs, apart, retried, span_ms, criteria }
+    let Tally { pairs, apart, unasked, retried, .. } = *tally;
+    Judgement { verdict, because, pairs, apart, unasked, retried, span_ms, criteria }
 }
 
 fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
@@ -208,7 +216,8 @@ fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
 }
 
 fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
-    let (n, b, c) = (tally.pairs, tally.worse, tally.better);
+    let Tally { pairs, unasked, worse, better: c, .. } = *tally;
+    let (n, b) = (pairs + unasked, worse + unasked);
     let chances = thresholds.chances;
     let bounds = thresholds.outcomes;
     let estimate = if n == 0 { 0.0 } else { (number(b) - number(c)) / number(n) };
@@ -224,8 +233,12 @@ fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
         Standing::Open
     };
     let text = format!(
-        "only staging failed {b} times, only production {c} times, of {n}: {} more, between {} and {}; \
+        "only staging failed {b} times{}, only production {c} times, of {n}: {} more, between {} and {}; \
          bets that staging fails more often have grown {}, where {} and {} more reject; below {} passes",
+        match unasked {
+            0 => String::new(),
+            _ => format!(", {unasked} of them while it was left alone"),
+        },
         permille(estimate),
         permille(lower),
         permille(upper),

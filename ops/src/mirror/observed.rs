@@ -124,6 +124,8 @@ pub(crate) struct Observed {
     pub(crate) first_us: (u32, u32),
     /// Microseconds to the last bytes.
     pub(crate) total_us: (u32, u32),
+    /// Requests before it that were not copied, since staging was left alone.
+    pub(crate) unasked: u32,
     /// Staging's build, by its place in a list.
     pub(crate) build: u16,
     /// The gateway that wrote it, likewise.
@@ -177,6 +179,7 @@ impl Observed {
             failure: pair.failure.as_ref().map(|word| words.failures.place(word)),
             good: (pair.production.is_good(), staging.is_some_and(Side::is_good)),
             retried: pair.retried,
+            unasked: u32::try_from(pair.unasked).unwrap_or(u32::MAX),
             cache,
             bytes: pair.production.bytes,
             first_us: both(|side| side.first_byte_us),

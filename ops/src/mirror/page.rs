@@ -70,7 +70,7 @@ fn criteria(out: &mut String, title: &str, judgement: &Judgement) {
     let (pairs, apart) = (judgement.pairs, judgement.apart);
     let caption = format!(
         "{pairs} pairs; the times of {apart} are left out, whose caches differ or are not known{}",
-        judgement.failed_first()
+        judgement.hidden()
     );
     table(out, &caption, ["Criterion", "Stands", "Required", "Why"], rows);
 }

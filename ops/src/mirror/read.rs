@@ -34,6 +34,8 @@ pub(crate) struct Pairs {
     pub(crate) words: Dictionary,
     /// Staging's builds, by the place that pairs name.
     pub(crate) builds: Vec<String>,
+    /// Requests that were not copied since staging was left alone, by its build.
+    pub(crate) unasked: BTreeMap<u16, u64>,
     /// Pairs by production's build.
     pub(crate) production: BTreeMap<String, u64>,
     /// The gateways that wrote them, with the places that pairs name.
@@ -247,6 +249,10 @@ impl Pairs {
         let mut since = HashMap::new();
         for pair in &mut self.pairs {
             let before = &mut last[usize::from(pair.gateway)];
+            if pair.unasked > 0 {
+                let build = before.unwrap_or(NO_BUILD);
+                *self.unasked.entry(build).or_default() += u64::from(pair.unasked);
+            }
             if pair.build == NO_BUILD {
                 let known = before.or(first.filter(|_| pair.lane == Lane::Again));
                 pair.build = known.unwrap_or(NO_BUILD);
@@ -261,8 +267,10 @@ impl Pairs {
             }
         }
         let is_silent = |pair: &Observed| pair.build == NO_BUILD;
-        if self.builds.is_empty() || self.pairs.iter().any(is_silent) {
+        let unasked = self.unasked.remove(&NO_BUILD);
+        if self.builds.is_empty() || unasked.is_some() || self.pairs.iter().any(is_silent) {
             let silent = self.build(SILENT);
+            self.unasked.extend(unasked.map(|count| (silent, count)));
             self.pairs
                 .iter_mut()
                 .filter(|pair| is_silent(pair))

@@ -107,6 +107,7 @@ impl Report {
                 }
             }
         }
+        lanes[Lane::Staging as usize].unasked = read.unasked.get(&build).copied().unwrap_or(0);
         let compared = counts(&lanes);
         let [staging, again] = &mut lanes;
         let mut again = (again.pairs > 0).then(|| judge::judge(again, thresholds, None));
@@ -206,7 +207,7 @@ impl Report {
             out,
             "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known{}",
             self.staging.apart,
-            self.staging.failed_first()
+            self.staging.hidden()
         )
         .expect(TAKES);
         out.push_str(&criteria_text(&self.staging, style));

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) worse: u64,
     /// Pairs of which only production failed.
     pub(crate) better: u64,
+    /// Requests that were not copied, since staging was left alone: it failed them.
+    pub(crate) unasked: u64,
     /// Pairs that compare staging's second answer, since it failed first.
     pub(crate) retried: u64,
     /// Pairs that took both answers from different caches, or from none that is known: their times are
@@ -56,6 +58,7 @@ impl Tally {
             span_ms: None,
             worse: 0,
             better: 0,
+            unasked: 0,
             retried: 0,
             apart: 0,
             strata: strata.iter().map(|_| Times::default()).collect(),

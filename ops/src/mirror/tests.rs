@@ -127,6 +127,28 @@ fn a_build_is_not_blamed_for_its_installation() {
 }
 
 #[test]
+fn what_is_not_copied_is_lost_by_the_build_that_answered_last() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let after =
+        |at: u64, build: &str, count: u64| line(at, build, |pair| pair["unasked"] = json!(count));
+    let other = |pair: &mut Value| {
+        pair["gateway"] = json!("gateway-1");
+        pair["unasked"] = json!(7);
+    };
+    let text = after(0, "0.2.0", 500)
+        + &after(1, "0.2.0", 30)
+        + &after(2, "0.3.0", 600)
+        + &line(3, "0.3.0", other);
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let young = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((young.staging.unasked, young.verdict), (0, Verdict::Insufficient));
+    let old = report(folder.path(), Some("0.2.0")).expect("there are pairs");
+    assert_eq!((old.staging.pairs, old.staging.unasked, old.verdict), (2, 630, Verdict::Reject));
+    assert!(old.because[0].contains("630 of them while it was left alone"), "{:?}", old.because);
+    assert!(page::page(&old).contains("630 requests were not copied"));
+}
+
+#[test]
 fn a_build_that_always_fails_first_is_found_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let retried = |pair: &mut Value| pair["retried"] = json!(true);

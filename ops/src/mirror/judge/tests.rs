@@ -29,6 +29,7 @@ fn pair(place: u64) -> Observed {
         failure: None,
         good: (true, true),
         retried: false,
+        unasked: 0,
         cache: Some(if place.is_multiple_of(2) { Cache::Hit } else { Cache::Pool }),
         bytes: 100,
         first_us: (time(1), time(2)),
@@ -98,6 +99,22 @@ fn failures_of_staging_alone_reject_and_those_of_production_do_not() {
     assert_eq!(failing(true).verdict, Verdict::Reject);
     assert_eq!(named(&failing(true), "outcomes").standing, Standing::Fail);
     assert_eq!(failing(false).verdict, Verdict::Promote);
+}
+
+#[test]
+fn requests_that_could_not_be_copied_are_failures_of_staging() {
+    let thresholds = thresholds();
+    let judged = |unasked: u64| {
+        let mut tally = Tally::new(&thresholds);
+        (0..12_000).for_each(|place| tally.push(&pair(place)));
+        tally.unasked = unasked;
+        judge(&mut tally, &thresholds, None)
+    };
+    assert_eq!(judged(0).verdict, Verdict::Promote);
+    // One minute in ten.
+    let left_alone = judged(1_333);
+    assert_eq!(left_alone.verdict, Verdict::Reject);
+    assert_eq!((left_alone.pairs, named(&left_alone, "outcomes").pairs), (12_000, 13_333));
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl World {
             failure: None,
             good,
             retried: false,
+            unasked: 0,
             cache: (!self.chance(APART)).then_some(cache.cache),
             bytes: BYTES[usize::from(!is_large)],
             first_us,
