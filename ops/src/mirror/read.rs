@@ -167,8 +167,10 @@ impl Pairs {
                 Ok((pair, observed))
             });
             match read {
+                // A key may be asked for twice within a millisecond: only the whole line tells them apart.
+                Ok(_) if !seen.insert(hashed(line)) => self.duplicates += 1,
                 Ok((pair, observed)) => {
-                    self.take(&pair, observed, seen);
+                    self.take(&pair, observed);
                     if self.pairs.len() > most {
                         return Err(MirrorError::TooMany(most));
                     }
@@ -187,11 +189,7 @@ impl Pairs {
         })
     }
 
-    fn take(&mut self, pair: &Pair, mut observed: Observed, seen: &mut HashSet<u64>) {
-        if !seen.insert(hashed((&pair.gateway, pair.at_ms, &pair.key, &pair.lane))) {
-            self.duplicates += 1;
-            return;
-        }
+    fn take(&mut self, pair: &Pair, mut observed: Observed) {
         observed.gateway = self.gateway(&pair.gateway);
         let build = pair.production.build.as_deref().unwrap_or("unnamed");
         if self.production.len() < BUILDS_MAX || self.production.contains_key(build) {

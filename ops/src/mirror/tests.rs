@@ -57,6 +57,21 @@ fn files_of_a_folder_are_read_once_and_bad_lines_are_told() {
 }
 
 #[test]
+fn requests_for_one_key_in_one_millisecond_are_two_pairs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let failed = |pair: &mut Value| {
+        pair["production"]["total_us"] = json!(901);
+        pair["staging"]["whole"] = json!(false);
+    };
+    let text = line(1, "0.2.0", same) + &line(1, "0.2.0", failed) + &line(1, "0.2.0", failed);
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((report.staging.pairs, report.duplicates), (2, 1));
+    let outcomes = report.staging.criteria.iter().find(|one| one.name == "outcomes");
+    assert_eq!(outcomes.and_then(|one| one.estimate), Some(0.5));
+}
+
+#[test]
 fn builds_of_staging_are_judged_apart() {
     let folder = tempfile::tempdir().expect("a folder");
     let gone = |pair: &mut Value| {
