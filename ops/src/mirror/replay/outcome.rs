@@ -71,8 +71,10 @@ impl Outcome {
 
     /// Whether anything is not as it has to be, and whether anything was compared at all.
     pub(super) fn exit(&self, has_other: bool) -> ExitCode {
-        let is_compared = |result: &&String| result != &"rates";
-        let is_any = if has_other { self.results.keys().any(is_compared) } else { self.asked > 0 };
+        let is_any = match has_other {
+            true => self.results.keys().any(|result| result != "rates"),
+            false => self.asked > 0,
+        };
         if self.wrong > 0 || self.failed > 0 || !self.differences.is_empty() {
             ExitCode::from(1)
         } else if is_any {
