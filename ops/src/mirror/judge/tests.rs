@@ -130,6 +130,19 @@ fn a_slower_stratum_rejects_and_is_named() {
 }
 
 #[test]
+fn the_time_to_the_last_byte_is_shown_and_decides_nothing() {
+    let judgement = judged(24_000, |one| {
+        if one.key % 4 < 2 {
+            (one.bytes, one.total_us) = (2 << 20, (one.first_us.0, 5 * one.first_us.1));
+        }
+    });
+    assert_eq!(judgement.verdict, Verdict::Promote, "{:?}", judgement.because);
+    let last = named(&judgement, "p50 of last byte: hit, large");
+    assert_eq!(last.standing, Standing::NotJudged);
+    assert!(last.estimate.is_some_and(|more| (3.5..4.5).contains(&more)), "{last:?}");
+}
+
+#[test]
 fn pairs_of_different_caches_are_counted_and_left_out() {
     let judgement = judged(12_000, |one| {
         if one.key.is_multiple_of(3) {
