@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod segments;
 
-pub use segments::{Bounds, Segments};
+pub use segments::{Bounds, FILES_PER_LIFE, Segments};
 
 /// Version of the format; readers refuse others.
 pub const VERSION: u8 = 1;

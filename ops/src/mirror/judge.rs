@@ -170,7 +170,7 @@ fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
         let classes = thresholds.mismatches.classes.iter();
         classes.map(|class| tally.count(*class, compared)).sum::<u64>()
     };
-    let different = count(Compared::Different);
+    let different = count(Compared::Different).max(tally.recorded);
     let pairs = count(Compared::Same) + different;
     let (alpha, limit) = (thresholds.chances.promote, thresholds.mismatches.rarer_than);
     let fixed = if pairs == 0 { 1.0 } else { binomial::upper(different, pairs, alpha) };

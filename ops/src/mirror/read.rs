@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use telemetry::pairs::Pair;
+use telemetry::pairs::{FILES_PER_LIFE, Pair};
 
 use super::observed::{Dictionary, Lane, NO_BUILD, Observed, hashed};
 use super::{MirrorError, at};
@@ -20,6 +20,8 @@ const TOLD_MAX: usize = 8;
 /// Most builds, and gateways, that are told apart.
 const BUILDS_MAX: usize = 1_000;
 
+/// The build of who does not say which it is.
+pub(crate) const UNNAMED: &str = "unnamed";
 /// The build of pairs from before any answered.
 const SILENT: &str = "(silent)";
 /// How long first tries may fail while builds change: a second one is as late as that at most.
@@ -40,8 +42,8 @@ pub(crate) struct Pairs {
     pub(crate) production: BTreeMap<String, u64>,
     /// The gateways that wrote them, with the places that pairs name.
     pub(crate) gateways: BTreeMap<String, u16>,
-    /// Where files of pairs lie.
-    pub(crate) folders: BTreeSet<PathBuf>,
+    /// Where files of pairs lie, and how many.
+    pub(crate) folders: BTreeMap<PathBuf, usize>,
     /// Pairs that were there already.
     pub(crate) duplicates: u64,
     /// Lines that are no pairs.
@@ -113,7 +115,7 @@ pub(crate) fn read(paths: &[PathBuf], most: usize) -> Result<Pairs, MirrorError>
     for path in paths {
         for file in found(path, "pairs")? {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            all.folders.insert(folder.unwrap_or(Path::new(".")).to_path_buf());
+            *all.folders.entry(folder.unwrap_or(Path::new(".")).to_path_buf()).or_default() += 1;
             all.read_file(&file, &mut seen, most)?;
         }
     }
@@ -191,12 +193,12 @@ impl Pairs {
 
     fn take(&mut self, pair: &Pair, mut observed: Observed) {
         observed.gateway = self.gateway(&pair.gateway);
-        let build = pair.production.build.as_deref().unwrap_or("unnamed");
+        let build = pair.production.build.as_deref().unwrap_or(UNNAMED);
         if self.production.len() < BUILDS_MAX || self.production.contains_key(build) {
             *self.production.entry(build.to_owned()).or_default() += 1;
         }
         if let (Some(staging), "staging") = (&pair.staging, &pair.lane[..]) {
-            observed.build = self.build(staging.build.as_deref().unwrap_or("unnamed"));
+            observed.build = self.build(staging.build.as_deref().unwrap_or(UNNAMED));
         }
         self.pairs.push(observed);
     }
@@ -222,6 +224,12 @@ impl Pairs {
             self.builds.len() - 1
         });
         u16::try_from(place).expect("builds are bounded")
+    }
+
+    /// When pairs begin, where there were older ones: a folder has all files that are kept.
+    pub(crate) fn cut_at(&self) -> Option<u64> {
+        let is_full = self.folders.values().any(|files| *files > FILES_PER_LIFE as usize);
+        self.pairs.first().filter(|_| is_full).map(|pair| pair.at_ms)
     }
 
     /// The build of the latest pair that has one.

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) worse: u64,
     /// Pairs of which only production failed.
     pub(crate) better: u64,
+    /// Mismatches of which there is a record: their pairs may be deleted.
+    pub(crate) recorded: u64,
     /// Requests that were not copied, since staging was left alone: it failed them.
     pub(crate) unasked: u64,
     /// Pairs that compare staging's second answer, since it failed first.
@@ -58,6 +60,7 @@ impl Tally {
             span_ms: None,
             worse: 0,
             better: 0,
+            recorded: 0,
             unasked: 0,
             retried: 0,
             apart: 0,

@@ -164,6 +164,33 @@ fn what_is_not_copied_is_lost_by_the_build_that_answered_last() {
 }
 
 #[test]
+fn a_mismatch_counts_while_there_is_a_record_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in 0..9 {
+        let path = folder.path().join(format!("pairs.{file:017}.ndjson"));
+        fs::write(path, line(1_000 + file, "0.3.0", same)).expect("written");
+    }
+    let record = |lane: &str, class: &str| {
+        let record = json!({"at_ms": 1, "lane": lane, "class": class, "staging_build": "0.3.0"});
+        format!(
+            "{record}
+"
+        )
+    };
+    let told = record("again", "verifiable") + &record("staging", "rendered");
+    let records = folder.path().join("differences.ndjson");
+    fs::write(&records, &told).expect("written");
+    let sound = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((sound.verdict, sound.records), (Verdict::Insufficient, 2));
+    let note = "pairs begin at 1970-01-01 00:00:01 UTC: older ones are deleted";
+    assert!(sound.notes[0].starts_with(note), "{:?}", sound.notes);
+    fs::write(&records, told + &record("staging", "verifiable")).expect("written");
+    let wrong = report(folder.path(), None).expect("there are pairs");
+    assert_eq!(wrong.verdict, Verdict::Reject);
+    assert!(wrong.because[0].contains("1 of 10 answers"), "{:?}", wrong.because);
+}
+
+#[test]
 fn a_build_that_always_fails_first_is_found_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let retried = |pair: &mut Value| pair["retried"] = json!(true);
