@@ -197,7 +197,9 @@ impl Pairs {
         if self.production.len() < BUILDS_MAX || self.production.contains_key(build) {
             *self.production.entry(build.to_owned()).or_default() += 1;
         }
-        if let (Some(staging), "staging") = (&pair.staging, &pair.lane[..]) {
+        // A failure that names no build may be of who stands before it.
+        let side = pair.staging.as_ref().filter(|side| side.build.is_some() || side.is_good());
+        if let (Some(staging), Lane::Staging) = (side, observed.lane) {
             observed.build = self.build(staging.build.as_deref().unwrap_or(UNNAMED));
         }
         self.pairs.push(observed);

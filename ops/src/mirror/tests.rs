@@ -118,6 +118,10 @@ fn a_build_is_not_blamed_for_its_installation() {
     };
     let retried = |pair: &mut Value| pair["retried"] = json!(true);
     let other = |pair: &mut Value| pair["gateway"] = json!("gateway-1");
+    let before_it = |pair: &mut Value| {
+        pair["staging"]["status"] = json!(502);
+        pair["staging"]["build"] = Value::Null;
+    };
     let lines = [
         // Nobody answered yet.
         line(0, "", gone),
@@ -130,10 +134,11 @@ fn a_build_is_not_blamed_for_its_installation() {
         // By now it is its own.
         line(6, "0.3.0", retried),
         line(7, "", gone),
+        line(8, "", before_it),
     ];
     fs::write(folder.path().join("pairs.ndjson"), lines.concat()).expect("written");
     let young = report(folder.path(), None).expect("there are pairs");
-    assert_eq!((&young.staging_build[..], young.staging.pairs), ("0.3.0", 5));
+    assert_eq!((&young.staging_build[..], young.staging.pairs), ("0.3.0", 6));
     assert_eq!(young.staging.retried, 1);
     let other = [("(silent)", 1), ("0.2.0", 2)].map(|(build, pairs)| (build.to_owned(), pairs));
     assert_eq!(young.other_builds, BTreeMap::from(other));
