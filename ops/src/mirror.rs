@@ -30,8 +30,8 @@ use judge::Verdict;
 use report::Report;
 use thresholds::Thresholds;
 
-/// Most pairs that are read, unless told otherwise.
-const PAIRS_MAX: usize = 3_000_000;
+/// Most pairs that are read, unless told otherwise: twice what a gateway keeps.
+const PAIRS_MAX: usize = 10_000_000;
 
 /// The exit codes of `verdict`. Part of the command's interface: never renumbered.
 const EXIT_CODES: &str = "Exit codes:
@@ -231,7 +231,8 @@ pub(crate) async fn run(args: &MirrorArgs, tasks: &Tasks) -> Result<ExitCode, Mi
 pub(crate) fn published(folder: &Path) -> Result<String, MirrorError> {
     let thresholds = Thresholds::load(None)?;
     let read = read::read(&[folder.to_path_buf()], PAIRS_MAX)?;
-    let report = Report::of(read, records::Records::default(), &thresholds, None, None)?;
+    let records = records::read(&read.folders)?;
+    let report = Report::of(read, records, &thresholds, None, None)?;
     Ok(page::main(&report))
 }
 

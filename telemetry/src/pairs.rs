@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod segments;
 
-pub use segments::{Bounds, Segments};
+pub use segments::{Bounds, FILES_PER_LIFE, Segments};
 
 /// Version of the format; readers refuse others.
 pub const VERSION: u8 = 1;
@@ -43,7 +43,8 @@ pub struct Pair {
     /// `long` or `loop`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Whether staging had failed before and was asked once more.
+    /// Whether staging had failed before and was asked once more: the failure counts, and what is
+    /// compared is the second answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retried: bool,
     /// Good answers of production since the pair before that staging was not asked for, since it was

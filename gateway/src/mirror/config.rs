@@ -65,8 +65,8 @@ pub struct Config {
     #[serde(with = "telemetry::config::duration")]
     #[schemars(with = "telemetry::config::DurationText")]
     pub pause: Duration,
-    /// How long after a failure staging is asked once more, before it counts. Default 5 s. Zero asks
-    /// once.
+    /// How long after a failure, which counts, staging is asked once more, so that its answer can be
+    /// compared. Default 5 s. Zero asks once.
     #[serde(with = "telemetry::config::duration")]
     #[schemars(with = "telemetry::config::DurationText")]
     pub retry_after: Duration,

@@ -53,6 +53,8 @@ pub(crate) enum Standing {
     TooFew,
     /// Nothing was measured.
     NotMeasured,
+    /// It is shown, and decides nothing.
+    NotJudged,
 }
 
 impl Standing {
@@ -64,6 +66,7 @@ impl Standing {
             Standing::Open => "open",
             Standing::TooFew => "too few",
             Standing::NotMeasured => "not measured",
+            Standing::NotJudged => "not judged",
         }
     }
 
@@ -115,10 +118,30 @@ pub(crate) struct Judgement {
     pub(crate) pairs: u64,
     /// Pairs whose answers came from different caches.
     pub(crate) apart: u64,
+    /// Requests that were not copied, since staging was left alone.
+    pub(crate) unasked: u64,
+    /// Pairs that compare staging's second answer, since it failed first.
+    pub(crate) retried: u64,
     /// Milliseconds from the first pair to the last.
     pub(crate) span_ms: u64,
     /// The criteria.
     pub(crate) criteria: Vec<Criterion>,
+}
+
+impl Judgement {
+    /// What pairs do not show of staging's failures, if anything.
+    pub(crate) fn hidden(&self) -> String {
+        let mut text = String::new();
+        if self.retried > 0 {
+            let pairs = self.retried;
+            text += &format!("; {pairs} failed first, and compare what came of a second try");
+        }
+        if self.unasked > 0 {
+            let requests = self.unasked;
+            text += &format!("; {requests} requests were not copied, since staging was left alone");
+        }
+        text
+    }
 }
 
 /// Judges.
@@ -130,15 +153,16 @@ pub(crate) fn judge(
     let mut criteria = vec![mismatches(tally, thresholds), outcomes(tally, thresholds)];
     for (place, stratum) in thresholds.latency.strata.iter().enumerate() {
         let times = &mut tally.strata[place];
-        latency(&mut criteria, &mut times.first, thresholds, stratum, "first byte");
+        first_byte(&mut criteria, &mut times.first, thresholds, stratum);
         if stratum.body == Body::Large {
-            latency(&mut criteria, &mut times.total, thresholds, stratum, "last byte");
+            last_byte(&mut criteria, &mut times.total, thresholds, stratum);
         }
     }
     criteria.extend(super::resources::criteria(thresholds, measured));
     let span_ms = tally.span_ms.map_or(0, |(from, to)| to.saturating_sub(from));
     let (verdict, because) = conclude(&criteria, tally.pairs, span_ms, thresholds);
-    Judgement { verdict, because, pairs: tally.pairs, apart: tally.apart, span_ms, criteria }
+    let Tally { pairs, apart, unasked, retried, .. } = *tally;
+    Judgement { verdict, because, pairs, apart, unasked, retried, span_ms, criteria }
 }
 
 fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
@@ -146,7 +170,7 @@ fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
         let classes = thresholds.mismatches.classes.iter();
         classes.map(|class| tally.count(*class, compared)).sum::<u64>()
     };
-    let different = count(Compared::Different);
+    let different = count(Compared::Different).max(tally.recorded);
     let pairs = count(Compared::Same) + different;
     let (alpha, limit) = (thresholds.chances.promote, thresholds.mismatches.rarer_than);
     let fixed = if pairs == 0 { 1.0 } else { binomial::upper(different, pairs, alpha) };
@@ -162,9 +186,11 @@ fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
                 Standing::Open => {
                     format!("; {needed} pairs without one exclude {}", permille(limit))
                 }
-                Standing::Pass | Standing::Fail | Standing::TooFew | Standing::NotMeasured => {
-                    String::new()
-                }
+                Standing::Pass
+                | Standing::Fail
+                | Standing::TooFew
+                | Standing::NotMeasured
+                | Standing::NotJudged => String::new(),
             };
             let text = format!("none in {pairs} pairs, so fewer than {}{more}", permille(always));
             (standing, text)
@@ -195,7 +221,8 @@ fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
 }
 
 fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
-    let (n, b, c) = (tally.pairs, tally.worse, tally.better);
+    let Tally { pairs, unasked, worse, better: c, .. } = *tally;
+    let (n, b) = (pairs + unasked, worse + unasked);
     let chances = thresholds.chances;
     let bounds = thresholds.outcomes;
     let estimate = if n == 0 { 0.0 } else { (number(b) - number(c)) / number(n) };
@@ -211,8 +238,12 @@ fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
         Standing::Open
     };
     let text = format!(
-        "only staging failed {b} times, only production {c} times, of {n}: {} more, between {} and {}; \
+        "only staging failed {b} times{}, only production {c} times, of {n}: {} more, between {} and {}; \
          bets that staging fails more often have grown {}, where {} and {} more reject; below {} passes",
+        match unasked {
+            0 => String::new(),
+            _ => format!(", {unasked} of them while it was left alone"),
+        },
         permille(estimate),
         permille(lower),
         permille(upper),
@@ -244,25 +275,35 @@ fn fold(ln: f64) -> String {
     if times >= 10.0 { format!("{times:.0}-fold") } else { format!("{times:.2}-fold") }
 }
 
-fn latency(
+/// How much slower staging is at a quantile, by its place; none of too few pairs.
+fn shift(
+    times: &mut Paired,
+    thresholds: &Thresholds,
+    stratum: &Stratum,
+    place: usize,
+) -> Option<Shift> {
+    let (pairs, quantile) = (times.len() as u64, thresholds.latency.quantiles[place]);
+    let beyond = number(pairs) * quantile.min(1.0 - quantile);
+    let is_enough =
+        pairs >= thresholds.pairs.stratum && beyond + 1e-6 >= number(thresholds.pairs.beyond);
+    let sureness = Sureness {
+        lower: thresholds.chance(stratum, place),
+        upper: thresholds.chances.promote,
+        tuned_for: thresholds.chances.tuned_for,
+    };
+    is_enough.then(|| times.shift(quantile, sureness)).flatten()
+}
+
+fn first_byte(
     criteria: &mut Vec<Criterion>,
     times: &mut Paired,
     thresholds: &Thresholds,
     stratum: &Stratum,
-    what: &str,
 ) {
     let latency = &thresholds.latency;
     let pairs = times.len() as u64;
     for (place, quantile) in latency.quantiles.iter().enumerate() {
-        let beyond = number(pairs) * quantile.min(1.0 - quantile);
-        let is_enough =
-            pairs >= thresholds.pairs.stratum && beyond + 1e-6 >= number(thresholds.pairs.beyond);
-        let sureness = Sureness {
-            lower: thresholds.chance(stratum, place),
-            upper: thresholds.chances.promote,
-            tuned_for: thresholds.chances.tuned_for,
-        };
-        let shift = is_enough.then(|| times.shift(*quantile, sureness)).flatten();
+        let shift = shift(times, thresholds, stratum, place);
         let bounds = shift.map(|shift| Bounds {
             tolerate: latency.tolerate + latency.tolerate_us / shift.base,
             margin: stratum.margins[place] + latency.margin_us / shift.base,
@@ -271,7 +312,7 @@ fn latency(
         let standing =
             ends.zip(bounds).map(|((low, high), bounds)| Standing::of(low, high, bounds));
         criteria.push(Criterion {
-            name: format!("p{} of {what}: {}", quantile * 100.0, stratum.name()),
+            name: format!("p{} of first byte: {}", quantile * 100.0, stratum.name()),
             standing: standing.unwrap_or(Standing::TooFew),
             required: stratum.required,
             pairs,
@@ -280,28 +321,61 @@ fn latency(
             upper: ends.map(|ends| ends.1),
             tolerate: bounds.map(|bounds| bounds.tolerate),
             margin: bounds.map(|bounds| bounds.margin),
-            text: slower(shift.zip(bounds), pairs, thresholds, *quantile),
+            text: match shift.zip(bounds) {
+                Some((shift, bounds)) => within(shift, bounds),
+                None => too_few(pairs, thresholds, *quantile),
+            },
         });
     }
 }
 
-/// How much slower staging is, in a sentence.
-fn slower(
-    found: Option<(Shift, Bounds)>,
-    pairs: u64,
+/// Production's ends when a client has taken the answer, staging's when the mirror has read it: what the
+/// one has over the other is not staging's doing.
+fn last_byte(
+    criteria: &mut Vec<Criterion>,
+    times: &mut Paired,
     thresholds: &Thresholds,
-    quantile: f64,
-) -> String {
-    let Some((shift, bounds)) = found else {
-        let beyond = number(thresholds.pairs.beyond) / quantile.min(1.0 - quantile);
-        let needed = number(thresholds.pairs.stratum).max(beyond.round());
-        return format!("{pairs} pairs, and it takes {needed}");
-    };
+    stratum: &Stratum,
+) {
+    let pairs = times.len() as u64;
+    for (place, quantile) in thresholds.latency.quantiles.iter().enumerate() {
+        let shift = shift(times, thresholds, stratum, place);
+        criteria.push(Criterion {
+            name: format!("p{} of last byte: {}", quantile * 100.0, stratum.name()),
+            standing: shift.map_or(Standing::TooFew, |_| Standing::NotJudged),
+            required: false,
+            pairs,
+            estimate: shift.map(|shift| shift.estimate.exp_m1()),
+            lower: None,
+            upper: None,
+            tolerate: None,
+            margin: None,
+            text: shift.map_or_else(|| too_few(pairs, thresholds, *quantile), slower),
+        });
+    }
+}
+
+fn too_few(pairs: u64, thresholds: &Thresholds, quantile: f64) -> String {
+    let beyond = number(thresholds.pairs.beyond) / quantile.min(1.0 - quantile);
+    let needed = number(thresholds.pairs.stratum).max(beyond.round());
+    format!("{pairs} pairs, and it takes {needed}")
+}
+
+/// How much slower staging is.
+fn slower(shift: Shift) -> String {
     format!(
-        "{} in production, {} in staging: {}, between {} and {}; tolerated {}, below {} passes",
+        "{} in production, {} in staging: {}",
         time(shift.base),
         time(shift.base * shift.estimate.exp()),
-        percent(shift.estimate.exp_m1()),
+        percent(shift.estimate.exp_m1())
+    )
+}
+
+/// The same, with what decided.
+fn within(shift: Shift, bounds: Bounds) -> String {
+    format!(
+        "{}, between {} and {}; tolerated {}, below {} passes",
+        slower(shift),
         percent(shift.lower.exp_m1()),
         percent(shift.upper.exp_m1()),
         percent(bounds.tolerate),

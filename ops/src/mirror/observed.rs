@@ -112,8 +112,10 @@ pub(crate) struct Observed {
     pub(crate) form: u8,
     /// Why staging gave no whole answer, by its place in [`Words`], where it did not.
     pub(crate) failure: Option<u8>,
-    /// Whether production and staging did not fail.
+    /// Whether production's answer and staging's, as they are compared, are no failures.
     pub(crate) good: (bool, bool),
+    /// Whether staging failed first, and what is compared is its second answer.
+    pub(crate) retried: bool,
     /// Where both answers came from, when that is one and known.
     pub(crate) cache: Option<Cache>,
     /// Bytes of production's body.
@@ -122,8 +124,12 @@ pub(crate) struct Observed {
     pub(crate) first_us: (u32, u32),
     /// Microseconds to the last bytes.
     pub(crate) total_us: (u32, u32),
+    /// Requests before it that were not copied, since staging was left alone.
+    pub(crate) unasked: u32,
     /// Staging's build, by its place in a list.
     pub(crate) build: u16,
+    /// The gateway that wrote it, likewise.
+    pub(crate) gateway: u16,
 }
 
 /// Which of a closed list a word is.
@@ -172,11 +178,14 @@ impl Observed {
             form: words.forms.place(&pair.format),
             failure: pair.failure.as_ref().map(|word| words.failures.place(word)),
             good: (pair.production.is_good(), staging.is_some_and(Side::is_good)),
+            retried: pair.retried,
+            unasked: u32::try_from(pair.unasked).unwrap_or(u32::MAX),
             cache,
             bytes: pair.production.bytes,
             first_us: both(|side| side.first_byte_us),
             total_us: both(|side| side.total_us),
             build: NO_BUILD,
+            gateway: 0,
         })
     }
 }

@@ -69,7 +69,8 @@ fn criteria(out: &mut String, title: &str, judgement: &Judgement) {
     });
     let (pairs, apart) = (judgement.pairs, judgement.apart);
     let caption = format!(
-        "{pairs} pairs; the times of {apart} are left out, whose caches differ or are not known"
+        "{pairs} pairs; the times of {apart} are left out, whose caches differ or are not known{}",
+        judgement.hidden()
     );
     table(out, &caption, ["Criterion", "Stands", "Required", "Why"], rows);
 }

@@ -3,22 +3,29 @@
 //! A line that is no pair is told with its file and number, and the rest is read all the same. Memory is
 //! bounded by the number of pairs: more are refused, since no sample of them would bear the claims made.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use telemetry::pairs::Pair;
+use telemetry::pairs::{FILES_PER_LIFE, Pair};
 
-use super::observed::{Dictionary, NO_BUILD, Observed, hashed};
+use super::observed::{Dictionary, Lane, NO_BUILD, Observed, hashed};
 use super::{MirrorError, at};
 
 /// Longest line that is read: pairs are a fifth of that at most.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
 /// Most lines that are told of as no pairs.
 const TOLD_MAX: usize = 8;
-/// Most builds that are told apart.
+/// Most builds, and gateways, that are told apart.
 const BUILDS_MAX: usize = 1_000;
+
+/// The build of who does not say which it is.
+pub(crate) const UNNAMED: &str = "unnamed";
+/// The build of pairs from before any answered.
+const SILENT: &str = "(silent)";
+/// How long first tries may fail while builds change: a second one is as late as that at most.
+const CHANGE_MS: u64 = 60_000;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -29,12 +36,14 @@ pub(crate) struct Pairs {
     pub(crate) words: Dictionary,
     /// Staging's builds, by the place that pairs name.
     pub(crate) builds: Vec<String>,
+    /// Requests that were not copied since staging was left alone, by its build.
+    pub(crate) unasked: BTreeMap<u16, u64>,
     /// Pairs by production's build.
     pub(crate) production: BTreeMap<String, u64>,
-    /// The gateways that wrote them.
-    pub(crate) gateways: BTreeSet<String>,
-    /// Where files of pairs lie.
-    pub(crate) folders: BTreeSet<PathBuf>,
+    /// The gateways that wrote them, with the places that pairs name.
+    pub(crate) gateways: BTreeMap<String, u16>,
+    /// Where files of pairs lie, and how many.
+    pub(crate) folders: BTreeMap<PathBuf, usize>,
     /// Pairs that were there already.
     pub(crate) duplicates: u64,
     /// Lines that are no pairs.
@@ -106,7 +115,7 @@ pub(crate) fn read(paths: &[PathBuf], most: usize) -> Result<Pairs, MirrorError>
     for path in paths {
         for file in found(path, "pairs")? {
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            all.folders.insert(folder.unwrap_or(Path::new(".")).to_path_buf());
+            *all.folders.entry(folder.unwrap_or(Path::new(".")).to_path_buf()).or_default() += 1;
             all.read_file(&file, &mut seen, most)?;
         }
     }
@@ -160,8 +169,10 @@ impl Pairs {
                 Ok((pair, observed))
             });
             match read {
+                // A key may be asked for twice within a millisecond: only the whole line tells them apart.
+                Ok(_) if !seen.insert(hashed(line)) => self.duplicates += 1,
                 Ok((pair, observed)) => {
-                    self.take(&pair, observed, seen);
+                    self.take(&pair, observed);
                     if self.pairs.len() > most {
                         return Err(MirrorError::TooMany(most));
                     }
@@ -180,22 +191,30 @@ impl Pairs {
         })
     }
 
-    fn take(&mut self, pair: &Pair, mut observed: Observed, seen: &mut HashSet<u64>) {
-        if !seen.insert(hashed((&pair.gateway, pair.at_ms, &pair.key, &pair.lane))) {
-            self.duplicates += 1;
-            return;
-        }
-        if self.gateways.len() < BUILDS_MAX {
-            self.gateways.insert(pair.gateway.clone());
-        }
-        let build = pair.production.build.as_deref().unwrap_or("unnamed");
+    fn take(&mut self, pair: &Pair, mut observed: Observed) {
+        observed.gateway = self.gateway(&pair.gateway);
+        let build = pair.production.build.as_deref().unwrap_or(UNNAMED);
         if self.production.len() < BUILDS_MAX || self.production.contains_key(build) {
             *self.production.entry(build.to_owned()).or_default() += 1;
         }
-        if let (Some(staging), "staging") = (&pair.staging, &pair.lane[..]) {
-            observed.build = self.build(staging.build.as_deref().unwrap_or("unnamed"));
+        // A failure that names no build may be of who stands before it.
+        let side = pair.staging.as_ref().filter(|side| side.build.is_some() || side.is_good());
+        if let (Some(staging), Lane::Staging) = (side, observed.lane) {
+            observed.build = self.build(staging.build.as_deref().unwrap_or(UNNAMED));
         }
         self.pairs.push(observed);
+    }
+
+    fn gateway(&mut self, name: &str) -> u16 {
+        if let Some(place) = self.gateways.get(name) {
+            return *place;
+        }
+        let place = self.gateways.len().min(BUILDS_MAX - 1);
+        let place = u16::try_from(place).expect("gateways are bounded");
+        if self.gateways.len() < BUILDS_MAX {
+            self.gateways.insert(name.to_owned(), place);
+        }
+        place
     }
 
     fn build(&mut self, name: &str) -> u16 {
@@ -209,21 +228,61 @@ impl Pairs {
         u16::try_from(place).expect("builds are bounded")
     }
 
-    /// A pair without staging's answer is of the build that answered last before it, or else of the first:
-    /// what cannot answer cannot say what it is. Pairs of production with itself are of the time's build
-    /// likewise.
+    /// When pairs begin, where there were older ones: a folder has all files that are kept.
+    pub(crate) fn cut_at(&self) -> Option<u64> {
+        let is_full = self.folders.values().any(|files| *files > FILES_PER_LIFE as usize);
+        self.pairs.first().filter(|_| is_full).map(|pair| pair.at_ms)
+    }
+
+    /// The build of the latest pair that has one.
+    pub(crate) fn latest(&self) -> u16 {
+        let silent = self.place(SILENT);
+        let builds = || self.pairs.iter().rev().map(|pair| pair.build);
+        builds().find(|build| Some(*build) != silent).or(builds().next()).unwrap_or(0)
+    }
+
+    /// The place of a build.
+    fn place(&self, build: &str) -> Option<u16> {
+        let place = self.builds.iter().position(|known| known == build)?;
+        u16::try_from(place).ok()
+    }
+
+    /// What cannot answer cannot say what it is: a failure is of the build that answered the same gateway
+    /// last before it, or of none, so that a build is not blamed for its own installation. That holds for
+    /// first tries as well: while builds change, only the second answer is compared. Pairs of production
+    /// with itself are of the time's build.
     fn attribute(&mut self) {
-        let named = |pair: &&Observed| pair.build != NO_BUILD;
-        let mut last = self.pairs.iter().find(named).map_or(NO_BUILD, |pair| pair.build);
+        let first = self.pairs.iter().map(|pair| pair.build).find(|build| *build != NO_BUILD);
+        let mut last = vec![None; self.gateways.len()];
+        let mut since = HashMap::new();
         for pair in &mut self.pairs {
-            if pair.build == NO_BUILD {
-                pair.build = last;
+            let before = &mut last[usize::from(pair.gateway)];
+            if pair.unasked > 0 {
+                let build = before.unwrap_or(NO_BUILD);
+                *self.unasked.entry(build).or_default() += u64::from(pair.unasked);
             }
-            last = pair.build;
+            if pair.build == NO_BUILD {
+                let known = before.or(first.filter(|_| pair.lane == Lane::Again));
+                pair.build = known.unwrap_or(NO_BUILD);
+                continue;
+            }
+            let since = *since.entry((pair.gateway, pair.build)).or_insert(pair.at_ms);
+            let is_there = *before == Some(pair.build) || pair.at_ms - since > CHANGE_MS;
+            if pair.retried && !is_there {
+                pair.retried = false;
+            } else {
+                *before = Some(pair.build);
+            }
         }
-        if self.builds.is_empty() {
-            self.builds.push("unnamed".to_owned());
-            self.pairs.iter_mut().for_each(|pair| pair.build = 0);
+        let is_silent = |pair: &Observed| pair.build == NO_BUILD;
+        let unasked = self.unasked.remove(&NO_BUILD);
+        if self.builds.is_empty() || unasked.is_some() || self.pairs.iter().any(is_silent) {
+            let silent = self.build(SILENT);
+            self.unasked.extend(unasked.map(|count| (silent, count)));
+            self.pairs
+                .iter_mut()
+                .filter(|pair| is_silent(pair))
+                .for_each(|pair| pair.build = silent);
         }
     }
 }

@@ -2,19 +2,22 @@
 //!
 //! They are read as they are; every field is as hostile as the request that it is of, and may be missing.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::MirrorError;
-use super::read::{files, lines};
+use super::read::{UNNAMED, files, lines};
+use super::thresholds::Thresholds;
 
 /// Longest record that is read.
 const RECORD_BYTES_MAX: u64 = 256 * 1024;
 /// Most that are shown.
 const SHOWN_MAX: usize = 20;
+/// Most builds and classes that are told apart.
+const KINDS_MAX: usize = 1_000;
 /// Most characters of a field that are shown.
 const FIELD_MAX: usize = 300;
 
@@ -42,20 +45,26 @@ pub(crate) struct Records {
     pub(crate) latest: Vec<Record>,
     /// How many there are.
     pub(crate) count: u64,
+    /// Those of staging's answers, by its build and by the class of the pair.
+    pub(crate) kinds: BTreeMap<(String, String), u64>,
 }
 
 /// Reads `differences*.ndjson` of folders.
 ///
 /// # Errors
 /// `File` when one cannot be read.
-pub(crate) fn read(folders: &BTreeSet<PathBuf>) -> Result<Records, MirrorError> {
+pub(crate) fn read(folders: &BTreeMap<PathBuf, usize>) -> Result<Records, MirrorError> {
     let mut latest = VecDeque::<Record>::new();
     let mut count = 0;
-    for folder in folders {
+    let mut kinds = BTreeMap::new();
+    for folder in folders.keys() {
         for file in files(folder, "differences")? {
             lines(&file, RECORD_BYTES_MAX, |_, line, _| {
                 if let Ok(value @ Value::Object(_)) = serde_json::from_slice(line) {
                     count += 1;
+                    if let Some(kind) = kind(&value).filter(|_| kinds.len() < KINDS_MAX) {
+                        *kinds.entry(kind).or_default() += 1;
+                    }
                     let record = Record::of(&value);
                     let place = latest.partition_point(|one| one.at_ms <= record.at_ms);
                     latest.insert(place, record);
@@ -67,7 +76,23 @@ pub(crate) fn read(folders: &BTreeSet<PathBuf>) -> Result<Records, MirrorError> 
             })?;
         }
     }
-    Ok(Records { latest: latest.into_iter().rev().collect(), count })
+    Ok(Records { latest: latest.into_iter().rev().collect(), count, kinds })
+}
+
+impl Records {
+    /// Answers of a build of staging that reject it.
+    pub(crate) fn mismatches(&self, build: &str, thresholds: &Thresholds) -> u64 {
+        let classes = thresholds.mismatches.classes.iter();
+        let kinds = classes.map(|class| (build.to_owned(), class.word().to_owned()));
+        kinds.filter_map(|kind| self.kinds.get(&kind)).sum()
+    }
+}
+
+/// Staging's build and the class of the pair, as pairs name them.
+fn kind(record: &Value) -> Option<(String, String)> {
+    let word = |name: &str| record[name].as_str();
+    let class = word("class").filter(|_| word("lane") == Some("staging"))?;
+    Some((word("staging_build").unwrap_or(UNNAMED).to_owned(), class.to_owned()))
 }
 
 impl Record {
@@ -122,7 +147,7 @@ mod tests {
             ));
         }
         std::fs::write(folder.path().join("differences.1.ndjson"), text).expect("written");
-        let found = read(&BTreeSet::from([folder.path().to_path_buf()])).expect("read");
+        let found = read(&BTreeMap::from([(folder.path().to_path_buf(), 1)])).expect("read");
         assert_eq!((found.count, found.latest.len()), (31, SHOWN_MAX));
         assert_eq!(found.latest[0].at_ms, 29);
         assert_eq!(found.latest[0].request, "GET /ipfs/x\u{fffd}[31m?format=raw");

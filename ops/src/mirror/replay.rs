@@ -45,8 +45,9 @@ const BOUNDS: Bounds =
 Keys are what gateways keep of the requests that they mirrored (keys*.ndjson), records of differences, or
 access logs: of those, only records that hold a path in clear text can be asked again.
 
-Exit codes: 0 all agree, 1 some differ or are not what they are named, 2 wrong command line,
-3 an input cannot be read.")]
+Exit codes: 0 what was compared agrees, 1 some differ, are not what they are named, or failed where the
+other gateway did not; without another, whatever failed; 2 wrong command line, 3 an input cannot be read,
+4 nothing was compared.")]
 pub(crate) struct ReplayArgs {
     /// The gateway that is tried.
     #[arg(long, value_name = "URL")]
@@ -135,14 +136,23 @@ pub(crate) async fn run(
     let began = Instant::now();
     let outcome = drive(args, &keys, Arc::new(asker), &mut files).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let differ = outcome.differ();
+    let exit = outcome.exit(args.against.is_some());
     let Keys { without_path, bad_lines, .. } = keys;
     let replayed = Replayed { outcome, without_path, bad_lines, seconds };
     match format {
         Format::Text => output::result(&text(&replayed, Style::stdout())),
         Format::Json => output::result(&format!("{}\n", serde_json::json!(replayed))),
     }
-    Ok(ExitCode::from(u8::from(differ)))
+    if replayed.outcome.unsent > 0 {
+        let unsent = replayed.outcome.unsent;
+        let note = format!(
+            "{unsent} requests were not sent, since {} were under way: lower --rate or --speed, or raise \
+             --in-flight",
+            args.in_flight
+        );
+        output::note(&Style::stderr().warning(&note));
+    }
+    Ok(exit)
 }
 
 /// Sends each key at its time, and gathers what comes.
@@ -254,6 +264,7 @@ fn text(replayed: &Replayed, style: Style) -> String {
     }
     for (what, count) in [
         ("not what they are named", outcome.wrong),
+        ("failed where the other did not", outcome.failed),
         ("not sent, too many were under way", outcome.unsent),
         ("lines without a path in clear text", *without_path),
         ("lines that are no records", *bad_lines),

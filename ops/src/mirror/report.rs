@@ -107,6 +107,10 @@ impl Report {
                 }
             }
         }
+        let lost = &mut lanes[Lane::Staging as usize];
+        lost.unasked = read.unasked.get(&build).copied().unwrap_or(0);
+        lost.recorded = records.mismatches(&read.builds[usize::from(build)], thresholds);
+        let cut_at = read.cut_at();
         let compared = counts(&lanes);
         let [staging, again] = &mut lanes;
         let mut again = (again.pairs > 0).then(|| judge::judge(again, thresholds, None));
@@ -137,17 +141,23 @@ impl Report {
             latest: records.latest,
             notes: read.told,
         };
-        report.add_notes();
+        report.add_notes(cut_at);
         Ok(report)
     }
 
-    fn add_notes(&mut self) {
+    fn add_notes(&mut self, cut_at: Option<u64>) {
         let told = self.notes.len() as u64;
         if self.bad_lines > told {
             self.notes.push(format!("{} more lines are no pairs", self.bad_lines - told));
         }
         if self.duplicates > 0 {
             self.notes.push(format!("{} pairs were there twice, and count once", self.duplicates));
+        }
+        if let Some(at_ms) = cut_at {
+            let at = instant(at_ms);
+            self.notes.push(format!(
+                "pairs begin at {at}: older ones are deleted, see mirror.keep_bytes"
+            ));
         }
         for (build, count) in &self.other_builds {
             let build = build.escape_debug();
@@ -204,8 +214,9 @@ impl Report {
         }
         writeln!(
             out,
-            "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known",
-            self.staging.apart
+            "\ncriteria; the times of {} pairs are left out, whose caches differ or are not known{}",
+            self.staging.apart,
+            self.staging.hidden()
         )
         .expect(TAKES);
         out.push_str(&criteria_text(&self.staging, style));
@@ -263,7 +274,7 @@ const TAKES: &str = "a string takes all text";
 /// The build that is judged: the one that is asked for, or that of the latest pair.
 fn choose(read: &Pairs, wanted: Option<&str>) -> Result<u16, MirrorError> {
     let Some(wanted) = wanted else {
-        return Ok(read.pairs.last().map_or(0, |pair| pair.build));
+        return Ok(read.latest());
     };
     let exact = read.builds.iter().position(|build| build == wanted);
     let begins = || read.builds.iter().position(|build| build.starts_with(wanted));

@@ -14,10 +14,16 @@ pub(crate) struct Tally {
     pub(crate) pairs: u64,
     /// When the first and the last was.
     pub(crate) span_ms: Option<(u64, u64)>,
-    /// Pairs of which only staging failed.
+    /// Pairs of which only staging failed. Its first try counts, as production has no second.
     pub(crate) worse: u64,
     /// Pairs of which only production failed.
     pub(crate) better: u64,
+    /// Mismatches of which there is a record: their pairs may be deleted.
+    pub(crate) recorded: u64,
+    /// Requests that were not copied, since staging was left alone: it failed them.
+    pub(crate) unasked: u64,
+    /// Pairs that compare staging's second answer, since it failed first.
+    pub(crate) retried: u64,
     /// Pairs that took both answers from different caches, or from none that is known: their times are
     /// left out.
     pub(crate) apart: u64,
@@ -54,6 +60,9 @@ impl Tally {
             span_ms: None,
             worse: 0,
             better: 0,
+            recorded: 0,
+            unasked: 0,
+            retried: 0,
             apart: 0,
             strata: strata.iter().map(|_| Times::default()).collect(),
             compared: Class::ALL.iter().flat_map(|class| both(*class)).collect(),
@@ -68,7 +77,8 @@ impl Tally {
         let from = self.span_ms.map_or(pair.at_ms, |(from, _)| from.min(pair.at_ms));
         self.span_ms = Some((from, pair.at_ms));
         self.compared[pair.class as usize * Compared::ALL.len() + pair.compared as usize].2 += 1;
-        match pair.good {
+        self.retried += u64::from(pair.retried);
+        match (pair.good.0, pair.good.1 && !pair.retried) {
             (true, true) => self.push_times(pair),
             (true, false) => self.worse += 1,
             (false, true) => self.better += 1,

@@ -1,5 +1,6 @@
 //! From files of pairs to a verdict, its text and its page.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -56,6 +57,21 @@ fn files_of_a_folder_are_read_once_and_bad_lines_are_told() {
 }
 
 #[test]
+fn requests_for_one_key_in_one_millisecond_are_two_pairs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let failed = |pair: &mut Value| {
+        pair["production"]["total_us"] = json!(901);
+        pair["staging"]["whole"] = json!(false);
+    };
+    let text = line(1, "0.2.0", same) + &line(1, "0.2.0", failed) + &line(1, "0.2.0", failed);
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((report.staging.pairs, report.duplicates), (2, 1));
+    let outcomes = report.staging.criteria.iter().find(|one| one.name == "outcomes");
+    assert_eq!(outcomes.and_then(|one| one.estimate), Some(0.5));
+}
+
+#[test]
 fn builds_of_staging_are_judged_apart() {
     let folder = tempfile::tempdir().expect("a folder");
     let gone = |pair: &mut Value| {
@@ -75,6 +91,118 @@ fn builds_of_staging_are_judged_apart() {
     assert_eq!(chosen.failures["connect"], 10);
     let error = report(folder.path(), Some("0.4")).expect_err("it is not").to_string();
     assert!(error.contains("0.2.0+bbb, 0.3.0+ccc"), "{error}");
+}
+
+#[test]
+fn a_failure_counts_whatever_a_second_try_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let retried = |pair: &mut Value| pair["retried"] = json!(pair["at_ms"] == 70);
+    let text: String = (0..100).map(|at| line(at, "0.2.0+bbb", retried)).collect();
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    let outcomes = report.staging.criteria.iter().find(|one| one.name == "outcomes");
+    assert_eq!(outcomes.and_then(|one| one.estimate), Some(0.01));
+    assert_eq!(report.staging.retried, 1);
+    for text in [report.text(Style::plain()), page::page(&report)] {
+        assert!(text.contains("1 failed first"), "{text}");
+    }
+}
+
+#[test]
+fn a_build_is_not_blamed_for_its_installation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gone = |pair: &mut Value| {
+        pair["staging"] = Value::Null;
+        pair["failure"] = json!("connect");
+        pair["result"] = json!("rates");
+    };
+    let retried = |pair: &mut Value| pair["retried"] = json!(true);
+    let other = |pair: &mut Value| pair["gateway"] = json!("gateway-1");
+    let before_it = |pair: &mut Value| {
+        pair["staging"]["status"] = json!(502);
+        pair["staging"]["build"] = Value::Null;
+    };
+    let lines = [
+        // Nobody answered yet.
+        line(0, "", gone),
+        line(1, "0.2.0", same),
+        // The next build answers these a second time, and another gateway at once.
+        line(2, "0.3.0", retried),
+        line(3, "0.3.0", other),
+        line(4, "", gone),
+        line(5, "0.3.0", same),
+        // By now it is its own.
+        line(6, "0.3.0", retried),
+        line(7, "", gone),
+        line(8, "", before_it),
+    ];
+    fs::write(folder.path().join("pairs.ndjson"), lines.concat()).expect("written");
+    let young = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((&young.staging_build[..], young.staging.pairs), ("0.3.0", 6));
+    assert_eq!(young.staging.retried, 1);
+    let other = [("(silent)", 1), ("0.2.0", 2)].map(|(build, pairs)| (build.to_owned(), pairs));
+    assert_eq!(young.other_builds, BTreeMap::from(other));
+    let old = report(folder.path(), Some("0.2.0")).expect("there are pairs");
+    assert_eq!((old.staging.pairs, old.failures["connect"]), (2, 1));
+}
+
+#[test]
+fn what_is_not_copied_is_lost_by_the_build_that_answered_last() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let after =
+        |at: u64, build: &str, count: u64| line(at, build, |pair| pair["unasked"] = json!(count));
+    let other = |pair: &mut Value| {
+        pair["gateway"] = json!("gateway-1");
+        pair["unasked"] = json!(7);
+    };
+    let text = after(0, "0.2.0", 500)
+        + &after(1, "0.2.0", 30)
+        + &after(2, "0.3.0", 600)
+        + &line(3, "0.3.0", other);
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let young = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((young.staging.unasked, young.verdict), (0, Verdict::Insufficient));
+    let old = report(folder.path(), Some("0.2.0")).expect("there are pairs");
+    assert_eq!((old.staging.pairs, old.staging.unasked, old.verdict), (2, 630, Verdict::Reject));
+    assert!(old.because[0].contains("630 of them while it was left alone"), "{:?}", old.because);
+    assert!(page::page(&old).contains("630 requests were not copied"));
+}
+
+#[test]
+fn a_mismatch_counts_while_there_is_a_record_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in 0..9 {
+        let path = folder.path().join(format!("pairs.{file:017}.ndjson"));
+        fs::write(path, line(1_000 + file, "0.3.0", same)).expect("written");
+    }
+    let record = |lane: &str, class: &str| {
+        let record = json!({"at_ms": 1, "lane": lane, "class": class, "staging_build": "0.3.0"});
+        format!(
+            "{record}
+"
+        )
+    };
+    let told = record("again", "verifiable") + &record("staging", "rendered");
+    let records = folder.path().join("differences.ndjson");
+    fs::write(&records, &told).expect("written");
+    let sound = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((sound.verdict, sound.records), (Verdict::Insufficient, 2));
+    let note = "pairs begin at 1970-01-01 00:00:01 UTC: older ones are deleted";
+    assert!(sound.notes[0].starts_with(note), "{:?}", sound.notes);
+    fs::write(&records, told + &record("staging", "verifiable")).expect("written");
+    let wrong = report(folder.path(), None).expect("there are pairs");
+    assert_eq!(wrong.verdict, Verdict::Reject);
+    assert!(wrong.because[0].contains("1 of 10 answers"), "{:?}", wrong.because);
+}
+
+#[test]
+fn a_build_that_always_fails_first_is_found_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let retried = |pair: &mut Value| pair["retried"] = json!(true);
+    let text: String = (0..100).map(|at| line(at * 1_000, "0.2.0", retried)).collect();
+    fs::write(folder.path().join("pairs.ndjson"), text).expect("written");
+    let report = report(folder.path(), None).expect("there are pairs");
+    assert_eq!((report.staging.retried, report.verdict), (39, Verdict::Reject));
 }
 
 #[test]

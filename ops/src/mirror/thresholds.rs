@@ -238,15 +238,13 @@ impl Thresholds {
         self.latency.check()
     }
 
-    /// The chance of a false rejection that a quantile of a stratum has; both of its times share it where
-    /// two are judged.
+    /// The chance of a false rejection that a quantile of a stratum has.
     pub(crate) fn chance(&self, stratum: &Stratum, quantile: usize) -> f64 {
         let latency = &self.latency;
         let strata: f64 = latency.strata.iter().map(|one| one.weight).sum();
         let quantiles: f64 = latency.weights.iter().sum();
-        let share = stratum.weight / strata * latency.weights[quantile] / quantiles;
-        let times = if stratum.body == Body::Large { 2.0 } else { 1.0 };
-        self.chances.reject.latency * share / times
+        self.chances.reject.latency * stratum.weight / strata * latency.weights[quantile]
+            / quantiles
     }
 }
 
@@ -322,9 +320,8 @@ mod tests {
         assert!(reject.outcomes + reject.latency + reject.resources <= 0.01);
         let mut shared = 0.0;
         for stratum in &built_in.latency.strata {
-            let times = if stratum.body == Body::Large { 2.0 } else { 1.0 };
             for quantile in 0..3 {
-                shared += times * built_in.chance(stratum, quantile);
+                shared += built_in.chance(stratum, quantile);
             }
         }
         assert!((shared - reject.latency).abs() < 1e-12, "{shared}");

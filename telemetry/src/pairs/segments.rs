@@ -14,7 +14,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// How the life of a line is divided: a file holds no more than this part of it, so that what is
 /// deleted is no more than this much older than it may be.
-const FILES_PER_LIFE: u32 = 8;
+pub const FILES_PER_LIFE: u32 = 8;
 
 /// How long lines are kept, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,11 +28,14 @@ fn pair(place: u64) -> Observed {
         form: 0,
         failure: None,
         good: (true, true),
+        retried: false,
+        unasked: 0,
         cache: Some(if place.is_multiple_of(2) { Cache::Hit } else { Cache::Pool }),
         bytes: 100,
         first_us: (time(1), time(2)),
         total_us: (0, 0),
         build: 0,
+        gateway: 0,
     }
 }
 
@@ -99,6 +102,22 @@ fn failures_of_staging_alone_reject_and_those_of_production_do_not() {
 }
 
 #[test]
+fn requests_that_could_not_be_copied_are_failures_of_staging() {
+    let thresholds = thresholds();
+    let judged = |unasked: u64| {
+        let mut tally = Tally::new(&thresholds);
+        (0..12_000).for_each(|place| tally.push(&pair(place)));
+        tally.unasked = unasked;
+        judge(&mut tally, &thresholds, None)
+    };
+    assert_eq!(judged(0).verdict, Verdict::Promote);
+    // One minute in ten.
+    let left_alone = judged(1_333);
+    assert_eq!(left_alone.verdict, Verdict::Reject);
+    assert_eq!((left_alone.pairs, named(&left_alone, "outcomes").pairs), (12_000, 13_333));
+}
+
+#[test]
 fn a_slower_stratum_rejects_and_is_named() {
     let judgement = judged(12_000, |one| {
         if one.cache == Some(Cache::Pool) {
@@ -108,6 +127,19 @@ fn a_slower_stratum_rejects_and_is_named() {
     assert_eq!(judgement.verdict, Verdict::Reject);
     assert!(judgement.because.iter().all(|why| why.contains("pool, small")), "{judgement:?}");
     assert_eq!(named(&judgement, "p50 of first byte: hit, small").standing, Standing::Pass);
+}
+
+#[test]
+fn the_time_to_the_last_byte_is_shown_and_decides_nothing() {
+    let judgement = judged(24_000, |one| {
+        if one.key % 4 < 2 {
+            (one.bytes, one.total_us) = (2 << 20, (one.first_us.0, 5 * one.first_us.1));
+        }
+    });
+    assert_eq!(judgement.verdict, Verdict::Promote, "{:?}", judgement.because);
+    let last = named(&judgement, "p50 of last byte: hit, large");
+    assert_eq!(last.standing, Standing::NotJudged);
+    assert!(last.estimate.is_some_and(|more| (3.5..4.5).contains(&more)), "{last:?}");
 }
 
 #[test]

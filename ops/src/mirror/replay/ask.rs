@@ -46,6 +46,8 @@ pub(super) struct Got {
     cache: &'static str,
     build: Option<String>,
     is_rendered: bool,
+    /// Whether it says that a name led to it.
+    is_named: bool,
     etag: Option<String>,
 }
 
@@ -196,6 +198,7 @@ impl Got {
             cache: "unknown",
             build: None,
             is_rendered: false,
+            is_named: false,
             etag: None,
         }
     }
@@ -210,12 +213,13 @@ impl Got {
         let told = Told::of(text);
         self.first_byte = told.first_byte.unwrap_or(self.first_byte);
         (self.cache, self.build, self.is_rendered) = (told.cache, told.build, told.is_rendered);
+        self.is_named = text("x-ipfs-path").is_some_and(|path| path.starts_with("/ipns/"));
         self.etag = text("etag").map(str::to_owned);
     }
 
     fn question(&self, key: &Key) -> Question {
         Question {
-            is_named: key.is_named(),
+            is_named: key.named.unwrap_or_else(|| key.is_named() || self.is_named),
             is_rendered: self.is_rendered,
             is_head: key.method == http::Method::HEAD,
             block: self.block(key),
@@ -239,7 +243,7 @@ impl Got {
         !answer::compare(&self.question(key), answer, answer).1.differences().is_empty()
     }
 
-    fn side(&self) -> Option<Side> {
+    pub(super) fn side(&self) -> Option<Side> {
         let answer = self.answer.as_ref()?;
         Some(Side {
             status: answer.status,
@@ -273,6 +277,7 @@ impl Key {
             "path": path,
             "query": query,
             "headers": headers.collect::<serde_json::Map<_, _>>(),
+            "named": self.named,
         })
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Key {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// When it was asked, in milliseconds since 1970.
     pub(super) at_ms: u64,
+    /// Whether only a name leads to what is asked for, where the record says so.
+    pub(super) named: Option<bool>,
 }
 
 /// All of them, in the order of time.
@@ -128,6 +130,7 @@ fn key(record: &Value) -> Option<Key> {
         target,
         headers: headers.collect(),
         at_ms: at_ms.unwrap_or(0),
+        named: record.get("named").or(asked.get("named")).and_then(Value::as_bool),
     })
 }
 
@@ -150,7 +153,7 @@ impl Key {
         request.header("bifrost-mirror", "v1; id=replay; env=replay").body(Full::default()).ok()
     }
 
-    /// Whether only a name leads to what is asked for.
+    /// Whether it shows by itself that only a name leads to what is asked for. A website's does not.
     pub(super) fn is_named(&self) -> bool {
         let host = self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
         self.target.starts_with("/ipns/") || host.contains(".ipns.")
@@ -174,7 +177,16 @@ mod tests {
         assert_eq!(super::key(&difference).expect("it has one").at_ms, 9);
         let access = json!({"ts": "2026-11-21T10:00:00.250Z", "path": "/ipfs/b", "method": "GET"});
         let key = super::key(&access).expect("it has a path");
-        assert_eq!((key.at_ms, key.host), (1_795_255_200_250, None));
+        assert_eq!((key.at_ms, key.host, key.named), (1_795_255_200_250, None, None));
+    }
+
+    #[test]
+    fn whether_a_name_leads_there_is_what_the_record_says() {
+        let website = |named| json!({"host": "site.example", "path": "/", "named": named});
+        let named = |record: Value| key(&record).and_then(|key| key.named);
+        assert_eq!(named(website(true)), Some(true));
+        assert_eq!(named(json!({"request": website(true)})), Some(true));
+        assert_eq!(named(json!({"request": {"path": "/ipfs/a"}, "named": false})), Some(false));
     }
 
     #[test]

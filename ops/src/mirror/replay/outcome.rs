@@ -1,9 +1,10 @@
 //! What a replay adds up to.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use serde::Serialize;
-use telemetry::pairs::micros;
+use telemetry::pairs::{Side, micros};
 
 use super::ask::Both;
 
@@ -27,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) statuses: BTreeMap<String, u64>,
     /// Answers that are proven not to be what they are named.
     pub(super) wrong: u64,
+    /// Failures of the gateway that is tried, where the other did not fail or there is none.
+    pub(super) failed: u64,
     #[serde(skip)]
     times: Vec<u32>,
     #[serde(skip)]
@@ -38,6 +41,10 @@ impl Outcome {
     pub(super) fn add(&mut self, both: &Both) {
         self.asked += 1;
         self.wrong += u64::from(both.is_wrong);
+        let side = both.tried.side();
+        let is_good = both.tried.failure.is_none() && side.as_ref().is_some_and(Side::is_good);
+        let is_needed = both.pair.as_ref().is_none_or(|pair| pair.production.is_good());
+        self.failed += u64::from(is_needed && !is_good);
         if let Some(pair) = &both.pair {
             *self.results.entry(pair.result.clone()).or_default() += 1;
             for difference in &pair.differences {
@@ -62,9 +69,19 @@ impl Outcome {
         }
     }
 
-    /// Whether anything is not as it has to be.
-    pub(super) fn differ(&self) -> bool {
-        self.wrong > 0 || !self.differences.is_empty()
+    /// Whether anything is not as it has to be, and whether anything was compared at all.
+    pub(super) fn exit(&self, has_other: bool) -> ExitCode {
+        let is_any = match has_other {
+            true => self.results.keys().any(|result| result != "rates"),
+            false => self.asked > 0,
+        };
+        if self.wrong > 0 || self.failed > 0 || !self.differences.is_empty() {
+            ExitCode::from(1)
+        } else if is_any {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(4)
+        }
     }
 
     /// Times to the first byte, in microseconds.

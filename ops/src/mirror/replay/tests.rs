@@ -36,6 +36,17 @@ async fn gateway(tasks: &Tasks, body: &'static str, etag: &'static str) -> Strin
     server.url()
 }
 
+/// A gateway whose answer may be kept for so many seconds.
+async fn aged(tasks: &Tasks, path: &'static str, seconds: u32) -> String {
+    let (server, listener) = played::listen().await;
+    played::serve(tasks, listener, move |_| async move {
+        let answer = Response::builder().header("x-ipfs-path", path);
+        let answer = answer.header("cache-control", format!("public, max-age={seconds}"));
+        answer.body(Full::new(Bytes::from_static(b"content"))).expect("it is plain")
+    });
+    server.url()
+}
+
 fn keys(folder: &std::path::Path, count: usize) -> PathBuf {
     let path = folder.join("keys.ndjson");
     let lines: Vec<String> = (0..count)
@@ -68,14 +79,54 @@ async fn two_gateways_are_asked_the_same_and_what_differs_is_written_down() {
     assert_eq!((keys.without_path, keys.bad_lines), (1, 1));
     assert_eq!((found.asked, found.unsent, found.wrong), (20, 0, 0));
     assert_eq!(found.differences, BTreeMap::from([("body".to_owned(), 20)]));
-    assert!(found.differ());
+    assert_eq!(found.exit(true), ExitCode::from(1));
     let records = std::fs::read_to_string(folder.path().join("out/differences.ndjson"));
     assert_eq!(records.expect("it is there").lines().count(), 20);
 
     let same = ReplayArgs { to: one, out: None, ..args };
     let (_, found) = outcome(&same, &tasks).await;
     assert_eq!(found.results, BTreeMap::from([("same".to_owned(), 20)]));
-    assert!(!found.differ());
+    assert_eq!(found.exit(true), ExitCode::SUCCESS);
+    tasks.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn who_does_not_answer_agrees_with_nobody() {
+    let (tasks, folder) = (Tasks::new(), tempfile::tempdir().expect("a folder can be made"));
+    let alive = gateway(&tasks, "content", "\"a\"").await;
+    let (dead, listener) = played::listen().await;
+    drop(listener);
+    let dead = dead.url();
+    for (to, against, failed, exit) in [
+        (&dead, Some(&alive), 3, 1),
+        (&dead, None, 3, 1),
+        (&dead, Some(&dead), 0, 4),
+        (&alive, Some(&dead), 0, 4),
+    ] {
+        let args = args(keys(folder.path(), 3), to, against.cloned());
+        let (_, found) = outcome(&args, &tasks).await;
+        let expected = (3, failed, ExitCode::from(exit));
+        assert_eq!((found.asked, found.failed, found.exit(against.is_some())), expected);
+    }
+    tasks.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_a_name_leads_to_is_compared_without_its_age() {
+    let (tasks, folder) = (Tasks::new(), tempfile::tempdir().expect("a folder can be made"));
+    let path = folder.path().join("keys.ndjson");
+    for (record, says, result) in [
+        (json!({"path": "/", "named": true}), "/ipfs/a", "same"),
+        // An older record: the answer says it.
+        (json!({"path": "/"}), "/ipns/site.example/", "same"),
+        (json!({"path": "/"}), "/ipfs/a", "different"),
+        (json!({"path": "/", "named": false}), "/ipns/site.example/", "different"),
+    ] {
+        std::fs::write(&path, record.to_string()).expect("it is written");
+        let (one, two) = (aged(&tasks, says, 60).await, aged(&tasks, says, 58).await);
+        let (_, found) = outcome(&args(path.clone(), &two, Some(one)), &tasks).await;
+        assert_eq!(found.results, BTreeMap::from([(result.to_owned(), 1)]), "{record} {says}");
+    }
     tasks.shutdown(Duration::ZERO).await;
 }
 
@@ -101,6 +152,7 @@ async fn the_load_is_open_and_what_would_be_too_much_is_not_sent() {
     let (_, found) = outcome(&args, &tasks).await;
     assert_eq!((found.asked, found.unsent), (5, 15));
     assert_eq!(found.statuses, BTreeMap::from([("timeout".to_owned(), 5)]));
+    assert_eq!((found.failed, found.exit(false)), (5, ExitCode::from(1)));
     tasks.shutdown(Duration::ZERO).await;
 }
 

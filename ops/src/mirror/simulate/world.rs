@@ -128,11 +128,14 @@ impl World {
             form: 0,
             failure: None,
             good,
+            retried: false,
+            unasked: 0,
             cache: (!self.chance(APART)).then_some(cache.cache),
             bytes: BYTES[usize::from(!is_large)],
             first_us,
             total_us: (first_us.0 + whole.0, first_us.1 + whole.1),
             build: NO_BUILD,
+            gateway: 0,
         }
     }
 
