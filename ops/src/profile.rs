@@ -101,7 +101,7 @@ heap profile of a process on, or from its start with admin.heap_profile: the fir
     Flame(list::FlameArgs),
     /// Compare two profiles, or two sets of them, function by function.
     #[command(after_help = "Examples:
-  bifrost profile diff build=0.1.0-4f0c2a9d0b7e build=0.1.0-9b1d33aa02c4
+  bifrost profile diff build=0.1.0-4f0c2a9d0b7e,role=pool build=0.1.0-9b1d33aa02c4,role=pool
   bifrost profile diff date=2026-11-20,role=gateway date=2026-11-21,role=gateway --html change.html
   bifrost profile diff before.pb.gz after.pb.gz --format json")]
     Diff(diff::DiffArgs),

@@ -10,27 +10,65 @@ use telemetry::profile::read::{self, Stacks};
 use super::entry::{Entry, INDEX, Set};
 use super::error::ProfileError;
 use super::select::Selector;
-use super::store::Store;
+use super::store::{Store, StoreError};
+use crate::output::{self, Style};
 
 /// Objects that are read at a time.
 pub(crate) const AT_A_TIME: usize = 8;
 
-/// The sets that may hold what is meant, the earliest first.
+/// The sets that may hold what is meant, the earliest first. One whose index is damaged, or was written by a
+/// later build, is left out and said to be.
+///
+/// # Errors
+/// The store refuses.
+pub(crate) async fn sets(store: &Store, wanted: &Selector) -> Result<Vec<Set>, ProfileError> {
+    let (sets, damaged) = read(store, wanted).await?;
+    if let [first, ..] = &damaged[..] {
+        let text = format!("{} sets are left out: {first}", damaged.len());
+        output::note(&Style::stderr().warning(&text));
+    }
+    Ok(sets)
+}
+
+/// Every set, the earliest first.
 ///
 /// # Errors
 /// The store refuses; an index is damaged.
-pub(crate) async fn sets(store: &Store, wanted: &Selector) -> Result<Vec<Set>, ProfileError> {
+pub(crate) async fn all(store: &Store) -> Result<Vec<Set>, ProfileError> {
+    let (sets, damaged) = read(store, &Selector::default()).await?;
+    damaged.into_iter().next().map_or(Ok(sets), Err)
+}
+
+/// The sets, and what is wrong with the indexes that are none.
+async fn read(
+    store: &Store,
+    wanted: &Selector,
+) -> Result<(Vec<Set>, Vec<ProfileError>), ProfileError> {
     let mut listed = Vec::new();
     for below in folders(wanted) {
         listed.extend(store.list(&below).await?);
     }
     let read = stream::iter(listed.into_iter().map(async |object| {
-        let bytes = store.get(&object.key).await?;
-        Set::parse(&bytes).map_err(|text| ProfileError::Index { key: object.key, text })
+        let read = match store.get(&object.key).await {
+            Ok(bytes) => Set::parse(&bytes),
+            // It was removed after it was listed.
+            Err(StoreError::Missing { .. }) => return Ok(None),
+            Err(error @ StoreError::TooLong { .. }) => Err(error.to_string()),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(read.map_err(|text| ProfileError::Index { key: object.key, text })))
     }));
-    let mut sets: Vec<Set> = read.buffered(AT_A_TIME).try_collect().await?;
-    sets.sort_by_key(|set| set.head.started);
-    Ok(sets)
+    let read: Vec<Option<Result<Set, ProfileError>>> =
+        read.buffered(AT_A_TIME).try_collect().await?;
+    let (mut sets, mut damaged) = (Vec::new(), Vec::new());
+    for one in read.into_iter().flatten() {
+        match one {
+            Ok(set) => sets.push(set),
+            Err(error) => damaged.push(error),
+        }
+    }
+    sets.sort_by_key(|set: &Set| set.head.started);
+    Ok((sets, damaged))
 }
 
 /// The folders of indexes in which what is meant may be. A set that was begun before midnight has
@@ -135,6 +173,20 @@ mod tests {
             let found = entries(&store, &wanted).await;
             assert_eq!(found.map_or(0, |found| found.len()), count, "{day}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_index_that_cannot_be_read_hides_no_other_and_stops_removal() {
+        let store = Store::of(Arc::new(InMemory::new()), "memory");
+        let whole = fixture::set("one", "2026-11-20T03:17:00Z", "b");
+        fixture::keep(&store, whole.clone(), &fixture::profile(&[("main", 1)])).await;
+        let later = fixture::set("two", "2026-11-21T03:17:00Z", "b");
+        let lines = later.lines().replace("\"kind\":\"heap\"", "\"kind\":\"locks\"");
+        store.put(&later.key(), lines.into()).await.expect("it takes it");
+        let found = sets(&store, &Selector::default()).await.expect("it is readable");
+        assert_eq!(found.iter().map(Set::key).collect::<Vec<_>>(), [whole.key()]);
+        let error = all(&store).await.expect_err("one cannot be read").to_string();
+        assert!(error.starts_with(&later.key()), "{error}");
     }
 
     #[tokio::test]

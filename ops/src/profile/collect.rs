@@ -27,6 +27,8 @@ use crate::output;
 /// What is to be collected.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
+    /// The name of the set.
+    pub(crate) id: String,
     /// Of whom.
     pub(crate) targets: Vec<Target>,
     /// Which profiles, each once.
@@ -61,9 +63,21 @@ struct Came {
 /// # Errors
 /// [`ProfileError::Running`] when another collection runs; the store refuses: there is no set then.
 pub(crate) async fn collect(job: &Job, store: &Store, tasks: &Tasks) -> Result<Set, ProfileError> {
-    let id = format!("{:08x}", rand::rng().random::<u32>());
-    let lease = Lease::take(store, &id, job.deadline).await?;
-    let collected = collected(job, store, tasks, id).await;
+    let lease = Lease::take(store, &job.id, job.deadline).await?;
+    collect_by(lease, job, store, tasks).await
+}
+
+/// Collects a set by a right that is held, and gives it back.
+///
+/// # Errors
+/// The store refuses: there is no set then.
+pub(crate) async fn collect_by(
+    lease: Lease,
+    job: &Job,
+    store: &Store,
+    tasks: &Tasks,
+) -> Result<Set, ProfileError> {
+    let collected = collected(job, store, tasks).await;
     if let Err(error) = lease.release().await {
         // The set is there all the same; the next collection waits until the right ends by itself.
         output::note(&telemetry::why(&error));
@@ -71,12 +85,7 @@ pub(crate) async fn collect(job: &Job, store: &Store, tasks: &Tasks) -> Result<S
     collected
 }
 
-async fn collected(
-    job: &Job,
-    store: &Store,
-    tasks: &Tasks,
-    id: String,
-) -> Result<Set, ProfileError> {
+async fn collected(job: &Job, store: &Store, tasks: &Tasks) -> Result<Set, ProfileError> {
     let round = Round {
         job,
         store,
@@ -84,7 +93,7 @@ async fn collected(
         ends: Instant::now() + job.deadline,
         written: Mutex::new(Vec::new()),
     };
-    let set = round.set(tasks, id).await;
+    let set = round.set(tasks).await;
     if set.is_err() {
         // What no index names is of no use, and a store that is full needs the room.
         let written =
@@ -97,14 +106,14 @@ async fn collected(
     set
 }
 
-fn head(job: &Job, id: String, started: Timestamp, all: &Came) -> Head {
+fn head(job: &Job, started: Timestamp, all: &Came) -> Head {
     let lacks = |target: &&Target| {
         let is = |one: &Missing| (&one.node, &one.env) == (&target.name, &target.env);
         all.missing.iter().any(is)
     };
     let processes = job.targets.len();
     Head {
-        id,
+        id: job.id.clone(),
         started,
         ended: entry::now(),
         trigger: job.trigger,
@@ -129,7 +138,7 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// Profiles every process, and stores the set.
-    async fn set(&self, tasks: &Tasks, id: String) -> Result<Set, ProfileError> {
+    async fn set(&self, tasks: &Tasks) -> Result<Set, ProfileError> {
         let (job, started) = (self.job, entry::now());
         let mut roles: BTreeMap<(&str, &str), Vec<&Target>> = BTreeMap::new();
         for target in &job.targets {
@@ -146,7 +155,10 @@ impl Round<'_> {
         }
         drop(asked);
         all.entries.sort_by(|a, b| a.key.cmp(&b.key));
-        let mut set = Set { head: head(job, id, started, &all), entries: all.entries };
+        let mut set = Set { head: head(job, started, &all), entries: all.entries };
+        // An index that cannot be read back is worth less than the room it takes.
+        Set::parse(set.lines().as_bytes())
+            .map_err(|text| ProfileError::Index { key: set.key(), text })?;
         publish::publish(&job.publish, &mut set, self.store, tasks).await;
         self.store.put(&set.key(), set.lines().into()).await?;
         Ok(set)
@@ -190,16 +202,15 @@ impl Round<'_> {
             }
         };
         let first = self.taker.counts(target, admin).await;
-        let mut before = first;
         for kind in &self.job.kinds {
-            match self.in_time(self.taker.profile(admin, *kind)).await {
+            let taken = self.in_time(self.taker.profile(target, admin, *kind)).await;
+            match taken.and_then(|taken| build.has(taken)) {
                 Ok(taken) => {
                     let after = self.taker.counts(target, admin).await;
                     // What is of one moment has the load of the whole visit.
-                    let from = if *kind == Kind::Cpu { before } else { first };
+                    let from = if *kind == Kind::Cpu { taken.before } else { first };
                     let load = from.zip(after).and_then(|(from, after)| after.since(from));
-                    before = after;
-                    let entry = self.entry(target, &build, *kind, &taken);
+                    let entry = self.entry(target, &build.name, *kind, &taken);
                     let entry = Entry { load, ..entry };
                     self.store.put(&entry.key, taken.bytes).await?;
                     self.written

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use rand::RngExt as _;
 use serde_json::json;
 use telemetry::Tasks;
 use telemetry::config::Secret;
@@ -80,6 +81,7 @@ impl Collecting {
         kinds.sort_unstable();
         kinds.dedup();
         Ok(Job {
+            id: format!("{:08x}", rand::rng().random::<u32>()),
             targets,
             kinds,
             taking: Taking::new(self.seconds, self.hz),
@@ -131,7 +133,7 @@ pub(crate) async fn run(
         set = collect(&job, store, tasks) => set?,
         stopped = stopped => {
             stopped?;
-            lease::abandon(store).await?;
+            lease::abandon(store, &job.id).await?;
             return Err(ProfileError::Stopped);
         }
     };

@@ -17,7 +17,7 @@ use super::entry::Kind;
 use super::error::ProfileError;
 use super::flame::{Side, Tree, plain};
 use super::functions::{ProfileSet, shown};
-use super::list::Chosen;
+use super::list::{COMPARED, Chosen};
 use super::page::{self, Frame};
 use super::regression::{self, Limits};
 use super::select::TERMS;
@@ -31,7 +31,8 @@ use crate::site::escape;
 #[derive(Debug, Args)]
 #[command(after_long_help = TERMS)]
 pub(crate) struct DiffArgs {
-    /// What is compared with: a file, or terms with commas between, such as build=A,role=gateway.
+    /// What is compared with: a file, or terms with commas between, such as build=A,role=gateway; all of
+    /// one role and environment.
     #[arg(value_name = "A")]
     before: String,
     /// What is looked at.
@@ -43,8 +44,8 @@ pub(crate) struct DiffArgs {
     /// Write a page with a graph here too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// What varies on its own: profiles of a process on a day vary together, unless they were taken in
-    /// turn with those of the other side.
+    /// What varies on its own: profiles of a day vary together, unless they were taken in turn with those
+    /// of the other side.
     #[arg(long, value_enum, default_value_t)]
     witness: Witness,
     /// Write processor time by request and what changed to this file, for `bifrost mirror verdict
@@ -59,7 +60,7 @@ pub(crate) struct DiffArgs {
 /// What varies on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 enum Witness {
-    /// A process on a day.
+    /// A day, or a process where there is one day.
     #[default]
     Day,
     /// Each profile.
@@ -128,8 +129,10 @@ pub(crate) async fn run(
     store: impl Fn() -> Result<Store, StoreError>,
     tasks: &Tasks,
 ) -> Result<Verdict, ProfileError> {
-    let before = Chosen::of(std::slice::from_ref(&args.before), &store, tasks).await?;
-    let after = Chosen::of(std::slice::from_ref(&args.after), &store, tasks).await?;
+    let side = async |terms: &String| {
+        Chosen::of(std::slice::from_ref(terms), &COMPARED, &store, tasks).await
+    };
+    let (before, after) = (side(&args.before).await?, side(&args.after).await?);
     let (a, b) = (before.set(), after.set());
     if a.unit != b.unit {
         let text =
@@ -287,7 +290,7 @@ mod tests {
         let mut set = fixture::set("one", "2026-11-20T03:17:00Z", "b");
         let mut entry = set.entries.remove(0);
         if let Some(load) = &mut entry.load {
-            load.requests = requests;
+            load.per_second = requests / entry.seconds;
         }
         let stacks = read(&fixture::profile(stacks)).expect("it is a profile");
         Chosen { title: "<b>".to_owned(), profiles: vec![(Some(entry), stacks)] }

@@ -147,13 +147,16 @@ pub(crate) enum Reason {
     Refused,
     /// It answered with something else.
     Unreadable,
+    /// It was begun anew meanwhile.
+    Restarted,
     /// Whatever it was.
     Other,
 }
 
 /// How the reasons begin, or what is in them, that are kept with a set.
-const REASONS: [(&str, Reason); 8] = [
+const REASONS: [(&str, Reason); 9] = [
     ("it has no admin listener", Reason::NoListener),
+    ("it was begun anew", Reason::Restarted),
     ("it refuses the token", Reason::Refused),
     ("it answers ", Reason::Refused),
     ("its profile is refused", Reason::Unreadable),
@@ -172,6 +175,7 @@ impl Reason {
             Reason::Timeout => "it did not answer in time",
             Reason::Refused => "it refused",
             Reason::Unreadable => "what it answered is no profile",
+            Reason::Restarted => "it was begun anew as another build",
             Reason::Other => "for another reason",
         }
     }
@@ -273,12 +277,23 @@ impl Set {
         for (at, line) in lines.iter().enumerate() {
             let entry: Entry =
                 serde_json::from_str(line).map_err(|error| format!("line {}: {error}", at + 1))?;
-            if !entry.key.starts_with("profiles/") || entry.key.contains("..") {
+            if !entry.key.starts_with("profiles/") || entry.key.split('/').any(|part| part == "..")
+            {
                 return Err(format!("line {}: {:?} is no key of a profile", at + 1, entry.key));
             }
             entries.push(entry);
         }
         Ok(Self { head: last.set, entries })
+    }
+
+    /// The same for everybody: nothing in it was said by a process or by who asked for the set.
+    pub(crate) fn for_everybody(mut self) -> Self {
+        self.head.reason = None;
+        self.head.unpublished = None;
+        for one in &mut self.head.missing {
+            one.why = one.reason().words().to_owned();
+        }
+        self
     }
 
     /// Whether nothing is missing.

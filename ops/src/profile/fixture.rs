@@ -39,6 +39,11 @@ impl Message {
 
 /// A compressed profile of processor time: each stack is written `main;work;inner` and its nanoseconds.
 pub(crate) fn profile(stacks: &[(&str, u64)]) -> Bytes {
+    commented(stacks, "")
+}
+
+/// The same with a comment, such as its build.
+pub(crate) fn commented(stacks: &[(&str, u64)], comment: &str) -> Bytes {
     let mut texts = vec!["", "cpu", "nanoseconds"];
     let mut whole = Message::default();
     let mut kind = Message::default();
@@ -64,6 +69,10 @@ pub(crate) fn profile(stacks: &[(&str, u64)]) -> Bytes {
         location.number(1, place).bytes(4, &line.0);
         function.number(1, place).number(2, place);
         whole.bytes(4, &location.0).bytes(5, &function.0);
+    }
+    if !comment.is_empty() {
+        whole.number(13, texts.len() as u64);
+        texts.push(comment);
     }
     for text in texts {
         whole.bytes(6, text.as_bytes());

@@ -29,7 +29,7 @@ pub(crate) struct Measured {
     pub(crate) process: String,
     /// The day, in UTC.
     pub(crate) day: String,
-    /// Requests that ended meanwhile, if that is known.
+    /// Requests that ended while it was sampled, if that is known.
     pub(crate) requests: Option<f64>,
     /// How many samples were taken.
     pub(crate) samples: u64,
@@ -46,11 +46,12 @@ impl Measured {
             build: entry.build.clone(),
             process: entry.node.clone(),
             day: entry.date(),
-            // What is held at one moment is of no request.
+            // What is held at one moment is of no request. Requests are counted until the answer is there,
+            // which is longer than samples are taken.
             requests: entry
                 .load
                 .filter(|_| entry.kind == Kind::Cpu)
-                .map(|load| load.requests)
+                .map(|load| load.per_second * entry.seconds)
                 .filter(|requests| *requests > 0.0),
             samples: stacks.samples(),
             total: stacks.total(),
@@ -86,14 +87,14 @@ pub(crate) struct ProfileSet {
 impl ProfileSet {
     /// The profiles as they are judged, by samples that each function took itself, together with
     /// what was inlined: what a loop does is the function's, not that of the operators in it. Profiles of a
-    /// process on a day vary together, and are one witness unless each is taken for one.
+    /// day vary together, and are one witness unless each is taken for a day of its own.
     pub(crate) fn observed(&self, each: bool) -> Vec<Observed> {
         let observed = |(place, one): (usize, &Measured)| {
             let samples = one.samples as f64;
             // Values are a multiple of samples, such as the time between two.
             let scale = if one.total > 0 { samples / one.total as f64 } else { 0.0 };
             let functions = one.functions.iter().filter(|(_, taken)| taken.own > 0);
-            let day = if each { format!("{} {place}", one.day) } else { one.day.clone() };
+            let day = if each { format!("{} {place:06}", one.day) } else { one.day.clone() };
             Observed {
                 day,
                 process: one.process.clone(),
@@ -180,6 +181,7 @@ mod tests {
     use telemetry::profile::read::read;
 
     use super::*;
+    use crate::profile::entry::Load;
     use crate::profile::fixture;
 
     fn set() -> ProfileSet {
@@ -218,6 +220,15 @@ mod tests {
         assert_eq!(set.functions()["work"], Taken { flat: 0, own: 100, cum: 100 });
         let observed = &set.observed(false)[0];
         assert_eq!(observed.functions.keys().collect::<Vec<_>>(), ["work"]);
+    }
+
+    #[test]
+    fn requests_are_those_of_the_time_that_was_sampled() {
+        let mut entry = fixture::set("one", "2026-11-20T03:17:00Z", "b").entries.remove(0);
+        // 10 s of samples, and 6 s until their names were found.
+        entry.load = entry.load.map(|load| Load { requests: 160.0, per_second: 10.0, ..load });
+        let stacks = read(&fixture::profile(&[("main", 1)])).expect("it is a profile");
+        assert_eq!(Measured::of(&entry, &stacks).requests, Some(100.0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The index of a set goes before its profiles, so that what is left of a removal that was stopped is
 //! profiles without a set, never a set without profiles; the next removal takes those.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::catalog;
-use super::entry::{PROFILES, Set};
+use super::entry::{PROFILES, Set, Trigger};
 use super::error::ProfileError;
 use super::select::Selector;
 use super::store::{Listed, Store, part};
@@ -81,6 +82,10 @@ pub(crate) async fn tag(args: &TagArgs, store: &Store) -> Result<Verdict, Profil
         output::result(&table.render("", Style::stdout()));
         return Ok(Verdict::Clean);
     };
+    if build.ends_with('*') {
+        let text = format!("{build} may be several builds: a release is of one, named in full");
+        return Err(ProfileError::Flag(text));
+    }
     let of_build = Selector::parse::<&str>(&[])?.or("build", build);
     let count = catalog::entries(store, &of_build).await?.len();
     let tag = Tag { release: release.clone(), build: build.clone() };
@@ -167,7 +172,8 @@ pub(crate) fn plan(
     }
 }
 
-/// The one set of each week and of the same environments: the first that lacks nothing, or the first.
+/// The one set of each week and of the same environments: one that lacks nothing before one that does, then
+/// what has more kinds of profiles, then what was taken by the clock, then the first.
 fn of_weeks(sets: &[Set], now: Timestamp) -> BTreeSet<String> {
     let mut best: BTreeMap<(i16, i8, Vec<&str>), &Set> = BTreeMap::new();
     for set in sets.iter().filter(|set| set.head.started <= now) {
@@ -175,7 +181,11 @@ fn of_weeks(sets: &[Set], now: Timestamp) -> BTreeSet<String> {
         let mut envs: Vec<&str> = set.entries.iter().map(|entry| &entry.env[..]).collect();
         envs.sort_unstable();
         envs.dedup();
-        let rank = |set: &Set| (!set.is_whole(), set.head.started);
+        let rank = |set: &Set| {
+            let head = &set.head;
+            let of_clock = head.trigger == Trigger::Nightly;
+            (!set.is_whole(), Reverse(head.kinds.len()), !of_clock, head.started)
+        };
         let held = best.entry((week.year(), week.week(), envs)).or_insert(set);
         if rank(set) < rank(held) {
             *held = set;
@@ -222,7 +232,7 @@ pub(crate) async fn tidy(store: &Store) -> Result<String, ProfileError> {
 
 /// What of a store is to go, and how many sets stay.
 async fn planned(store: &Store, ages: Ages) -> Result<(Plan, usize), ProfileError> {
-    let sets = catalog::sets(store, &Selector::default()).await?;
+    let sets = catalog::all(store).await?;
     let (tags, profiles) = (tags(store).await?, store.list(PROFILES).await?);
     let plan = plan(&sets, &tags, &profiles, ages, Timestamp::now());
     let kept = sets.len() - plan.sets.len();

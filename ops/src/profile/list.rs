@@ -162,7 +162,7 @@ pub(crate) async fn flame(
     store: impl Fn() -> Result<Store, StoreError>,
     tasks: &Tasks,
 ) -> Result<Verdict, ProfileError> {
-    let chosen = Chosen::of(&args.terms, store, tasks).await?;
+    let chosen = Chosen::of(&args.terms, &DRAWN, store, tasks).await?;
     let mut tree = Tree::default();
     for (_, stacks) in &chosen.profiles {
         tree.add(stacks, Side::After);
@@ -180,6 +180,16 @@ pub(crate) async fn flame(
     Ok(Verdict::Clean)
 }
 
+/// What profiles have to have in common that are put together: its name, its term and its value.
+type Common = (&'static str, &'static str, fn(&Entry) -> &str);
+
+const KIND: Common = ("kinds", "kind", |entry| entry.kind.word());
+/// Of those that are drawn.
+const DRAWN: [Common; 1] = [KIND];
+/// Of those that are one side of a comparison: what gateways and nodes do differs more than builds do.
+pub(crate) const COMPARED: [Common; 3] =
+    [KIND, ("roles", "role", |entry| &entry.role), ("environments", "env", |entry| &entry.env)];
+
 /// Profiles that were chosen, and read.
 #[derive(Debug)]
 pub(crate) struct Chosen {
@@ -193,9 +203,10 @@ impl Chosen {
     /// Reads a file, or what a selector means.
     ///
     /// # Errors
-    /// There is no such profile, or it cannot be read.
+    /// There is no such profile, or it cannot be read; they have not `common` in common.
     pub(crate) async fn of(
         terms: &[String],
+        common: &[Common],
         store: impl Fn() -> Result<Store, StoreError>,
         tasks: &Tasks,
     ) -> Result<Self, ProfileError> {
@@ -209,9 +220,11 @@ impl Chosen {
         let wanted = Selector::parse(terms)?.or("kind", Kind::Cpu.word());
         let store = store()?;
         let entries = catalog::entries(&store, &wanted).await?;
-        if entries.iter().any(|entry| entry.kind != entries[0].kind) {
-            let text = format!("{wanted} are of several kinds: choose one with kind=");
-            return Err(ProfileError::Flag(text));
+        for (what, term, value) in common {
+            if entries.iter().any(|entry| value(entry) != value(&entries[0])) {
+                let text = format!("{wanted} are of several {what}: choose one with {term}=");
+                return Err(ProfileError::Flag(text));
+            }
         }
         if entries.len() > PROFILES_MAX {
             let (what, count) = (wanted.to_string(), entries.len());
@@ -280,4 +293,41 @@ fn file(path: &str) -> Result<Bytes, ProfileError> {
     // One byte more than a profile has is enough to be refused.
     file.take(PACKED_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::profile::fixture;
+
+    #[tokio::test]
+    async fn a_side_of_a_comparison_is_of_one_role_and_environment() {
+        let (tasks, store) = (Tasks::new(), Store::of(Arc::new(InMemory::new()), "memory"));
+        let bytes = fixture::profile(&[("main", 1)]);
+        fixture::keep(&store, fixture::set("one", "2026-11-20T03:17:00Z", "b"), &bytes).await;
+        let mut staging = fixture::set("two", "2026-11-20T04:17:00Z", "b");
+        for entry in &mut staging.entries {
+            entry.env = "staging".to_owned();
+            entry.key = entry.key.replace("/local/", "/staging/");
+        }
+        fixture::keep(&store, staging, &bytes).await;
+        for (terms, common, expected) in [
+            ("build=b", &DRAWN[..], Ok(4)),
+            ("build=b", &COMPARED, Err("of several roles: choose one with role=")),
+            ("build=b,role=pool", &COMPARED, Err("of several environments: choose one with env=")),
+            ("build=b,role=pool,env=local", &COMPARED, Ok(1)),
+        ] {
+            let chosen =
+                Chosen::of(&[terms.to_owned()], common, || Ok(store.clone()), &tasks).await;
+            match (chosen, expected) {
+                (Ok(chosen), Ok(count)) => assert_eq!(chosen.profiles.len(), count, "{terms}"),
+                (Err(error), Err(said)) => assert!(error.to_string().ends_with(said), "{error}"),
+                (chosen, _) => panic!("{terms}: {chosen:?}"),
+            }
+        }
+    }
 }

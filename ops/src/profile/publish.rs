@@ -63,7 +63,8 @@ async fn folder(
         let bytes = store.get(&entry.key).await.map_err(|error| telemetry::why(&error))?;
         write(folder.path(), &entry.key, &bytes)?;
     }
-    write(folder.path(), "index.ndjson", set.lines().as_bytes())?;
+    let lines = set.clone().for_everybody().lines();
+    write(folder.path(), "index.ndjson", lines.as_bytes())?;
     let added = add::folder(folder.path(), nodes, WITHIN, tasks).await;
     added.map(|cid| cid.to_string()).map_err(|error| telemetry::why(&error))
 }

@@ -5,9 +5,11 @@
 //! one that is known better decides, and the other must not contradict it; where requests are unknown the
 //! second is all there is.
 //!
-//! Profiles of one process on one day are one witness. Two groups of witnesses are compared by Welch's
-//! test, with the variance that counting samples has at the least, and all functions together so that
-//! the share of false ones among findings is bounded. A change that hardly moves the whole is none.
+//! What people ask for differs from day to day, for all processes alike, so that a day is one witness. Where
+//! a side is of one day, each process is one, and what the day did cannot be told from what the build did.
+//! Two groups of witnesses are compared by Welch's test, with the variance that counting samples has at the
+//! least, and all functions together so that the share of false ones among findings is bounded. A change that
+//! hardly moves the whole is none.
 //!
 //! How many profiles it takes is a matter of how much they vary. With 3000 samples a witness, functions that
 //! vary by 3 % and load by 10 %, a function of half the cost that grew by 5 % is found with 20 witnesses a
@@ -104,8 +106,10 @@ pub(crate) struct Change {
 pub(crate) struct Comparison {
     /// Whether requests are known for all profiles.
     pub(crate) by_request: bool,
-    /// Witnesses of the two sides: processes on days.
+    /// Witnesses of the two sides: days, or processes where there is one day.
     pub(crate) witnesses: (usize, usize),
+    /// Whether a side is of one day and the other of others: what differs may be the day.
+    pub(crate) confounded: bool,
     /// How many functions were large enough to be compared.
     pub(crate) compared: usize,
     /// Functions that changed between one half of the first side and the other: there should be none.
@@ -116,7 +120,7 @@ pub(crate) struct Comparison {
     pub(crate) whole: Option<(f64, f64, f64)>,
 }
 
-/// A process on a day.
+/// A day, or a process on it.
 #[derive(Debug, Default)]
 struct Witness<'a> {
     requests: f64,
@@ -128,6 +132,8 @@ struct Witness<'a> {
 pub(crate) fn compare(before: &[Observed], after: &[Observed], limits: Limits) -> Comparison {
     let known = |one: &Observed| one.requests.is_some_and(|requests| requests > 0.0);
     let by_request = before.iter().chain(after).all(known);
+    let [these, those] = [before, after].map(days);
+    let confounded = these.len().min(those.len()) == 1 && !these.keys().eq(those.keys());
     let (first, second) = (witnesses(before), witnesses(after));
     let halves = |odd: usize| first.iter().skip(odd).step_by(2).collect::<Vec<_>>();
     let (control, _) = changes(&halves(0), &halves(1), by_request, limits);
@@ -141,6 +147,7 @@ pub(crate) fn compare(before: &[Observed], after: &[Observed], limits: Limits) -
     Comparison {
         by_request,
         witnesses: (first.len(), second.len()),
+        confounded,
         compared,
         control,
         changes: found,
@@ -152,11 +159,24 @@ pub(crate) fn compare(before: &[Observed], after: &[Observed], limits: Limits) -
     }
 }
 
-/// Joins the profiles of a process on a day.
+/// The days of profiles, and the first process of each.
+fn days(profiles: &[Observed]) -> BTreeMap<&str, &str> {
+    let mut days = BTreeMap::new();
+    for profile in profiles.iter().filter(|profile| profile.total > 0.0) {
+        let first = days.entry(&profile.day[..]).or_insert(&profile.process[..]);
+        *first = (*first).min(&profile.process);
+    }
+    days
+}
+
+/// Joins the profiles of a day, or of each process where there is one day. They are in order of processes
+/// and then of days, so that every other one is of all processes.
 fn witnesses(profiles: &[Observed]) -> Vec<Witness<'_>> {
+    let days = days(profiles);
     let mut all = BTreeMap::<(&str, &str), Witness<'_>>::new();
     for profile in profiles.iter().filter(|profile| profile.total > 0.0) {
-        let one = all.entry((&profile.day, &profile.process)).or_default();
+        let process = if days.len() > 1 { days[&profile.day[..]] } else { &profile.process };
+        let one = all.entry((process, &profile.day)).or_default();
         one.requests += profile.requests.unwrap_or(0.0);
         one.total += profile.total;
         for (function, samples) in &profile.functions {
@@ -304,7 +324,7 @@ impl Comparison {
         let unit =
             if self.by_request { "by request or against the rest" } else { "against the rest" };
         let mut out = format!(
-            "{} functions, cost {unit}, {first} processes and days and then {second}\n",
+            "{} functions, cost {unit}, {first} witnesses and then {second}\n",
             self.compared
         );
         match &self.control[..] {
@@ -315,6 +335,10 @@ impl Comparison {
                 writeln!(out, "{}", style.warning(text)).expect(TAKES);
                 out.push_str(&table(changes, style));
             }
+        }
+        if self.confounded {
+            let text = "a side is of one day, and the other of others: what differs may be the day";
+            writeln!(out, "{}", style.warning(text)).expect(TAKES);
         }
         if let Some((change, low, high)) = self.whole {
             let [change, low, high] = [change, low, high].map(signed);

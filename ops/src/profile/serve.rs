@@ -4,7 +4,7 @@
 //! every process of ours: on loopback, or with a token.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,20 +13,20 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use rand::RngExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use telemetry::admin::{self, Admin, Body, Routes, Shown};
 use telemetry::metrics::Registry;
 use telemetry::{Drain, Process, Tasks};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::catalog;
-use super::collect::collect;
+use super::collect::{Job, collect_by};
 use super::command::{Collecting, warn};
-use super::entry::{Head, Trigger};
+use super::entry::{self, Head, Trigger};
 use super::error::ProfileError;
 use super::gc;
-use super::lease;
+use super::lease::{self, Lease};
 use super::select::Selector;
 use super::store::Store;
 use crate::findings::Verdict;
@@ -39,7 +39,7 @@ mod schedule;
 
 use burn::Burn;
 use metrics::Metrics;
-use schedule::At;
+use schedule::{At, Night};
 
 /// How often alerts are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -81,50 +81,112 @@ struct Collector {
     tidies: bool,
     /// Held by the collection that runs.
     turn: Arc<Semaphore>,
+    /// The name of that collection.
+    running: Mutex<Option<String>>,
     last: Mutex<Option<Head>>,
+    /// The last collection of which no set came.
+    failed: Mutex<Option<Value>>,
+    burn: Mutex<Burn>,
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether another collection runs.
+fn is_busy(error: &ProfileError) -> bool {
+    matches!(error, ProfileError::Running(_))
 }
 
 impl Collector {
-    /// Begins a collection.
+    /// Begins a collection, once the right to it is held.
     ///
     /// # Errors
-    /// Why it is not begun: another runs here.
-    fn begin(self: &Arc<Self>, trigger: Trigger, reason: Option<String>) -> Result<(), String> {
+    /// [`ProfileError::Running`] while another runs, here or elsewhere; all else is counted as a collection
+    /// that failed.
+    async fn begin(
+        self: &Arc<Self>,
+        trigger: Trigger,
+        reason: Option<String>,
+    ) -> Result<(), ProfileError> {
         let turn = Arc::clone(&self.turn).try_acquire_owned();
-        let turn = turn.map_err(|_| "a collection runs already: ask again when it has ended")?;
+        let turn = turn.map_err(|_| ProfileError::Running("one of this process".to_owned()))?;
         let collector = Arc::clone(self);
-        self.tasks.background("profile collection", async move {
-            collector.collect(trigger, reason).await;
-            if collector.tidies && trigger == Trigger::Nightly {
-                collector.tidy().await;
+        // Who asked may go before there is an answer; a right that was taken is used all the same.
+        let begun = self.tasks.background("profile collection", async move {
+            collector.begin_in(turn, trigger, reason).await
+        });
+        let begun = match begun.await {
+            Ok(begun) => begun,
+            Err(error) => Err(error.into()),
+        };
+        begun.inspect_err(|error| {
+            if !is_busy(error) {
+                self.lost(trigger, error);
             }
+        })
+    }
+
+    async fn begin_in(
+        self: Arc<Self>,
+        turn: OwnedSemaphorePermit,
+        trigger: Trigger,
+        reason: Option<String>,
+    ) -> Result<(), ProfileError> {
+        let job = self.collecting.job(trigger, reason)?;
+        *locked(&self.running) = Some(job.id.clone());
+        let lease = Lease::take(&self.store, &job.id, job.deadline).await;
+        let lease = lease.inspect_err(|_| *locked(&self.running) = None)?;
+        let collector = Arc::clone(&self);
+        self.tasks.background("profile collection", async move {
+            collector.collect(job, lease).await;
+            *locked(&collector.running) = None;
             drop(turn);
         });
         Ok(())
     }
 
-    async fn collect(&self, trigger: Trigger, reason: Option<String>) {
-        let collected = match self.collecting.job(trigger, reason) {
-            Ok(job) => collect(&job, &self.store, &self.tasks).await.map(|set| (job, set)),
-            Err(error) => Err(error),
-        };
-        match collected {
-            Ok((job, set)) => {
+    async fn collect(&self, job: Job, lease: Lease) {
+        let trigger = job.trigger;
+        match collect_by(lease, &job, &self.store, &self.tasks).await {
+            Ok(set) => {
                 self.metrics.count(&job.targets, &set);
                 let (id, head) = (set.key(), &set.head);
                 let (profiled, of) = (head.profiled, head.processes);
                 output::note(&format!("{trigger}: {profiled} of {of} processes, {id}"));
                 warn(&set);
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(set.head);
+                if let (Trigger::Slo, Some(alert)) = (trigger, &head.reason) {
+                    locked(&self.burn).collected(alert);
+                }
+                *locked(&self.last) = Some(set.head);
             }
-            Err(error) => {
-                self.metrics.failed.inc();
-                output::note(&format!("{trigger}: no set: {}", telemetry::why(&error)));
-            }
+            Err(error) => self.lost(trigger, &error),
         }
     }
 
-    /// Makes room, whatever came of the night: a store that is full needs it most.
+    /// Counts a collection of which no set came, and says why.
+    fn lost(&self, trigger: Trigger, error: &ProfileError) {
+        let why = telemetry::why(error);
+        self.metrics.failed.inc();
+        output::note(&format!("{trigger}: no set: {why}"));
+        let at = entry::now().to_string();
+        *locked(&self.failed) = Some(json!({ "at": at, "trigger": trigger, "why": why }));
+    }
+
+    /// Does what is due at night; says whether that was all, or whether it is tried again.
+    async fn night(self: &Arc<Self>, night: &mut Night, now: Timestamp) -> bool {
+        // Room is made first, and whatever comes of the night: a store that is full needs it most.
+        if self.tidies && night.is_first_try() {
+            self.tidy().await;
+        }
+        let Err(error) = self.begin(Trigger::Nightly, None).await else { return true };
+        let ends = !night.again(now);
+        if ends && is_busy(&error) {
+            self.lost(Trigger::Nightly, &error);
+        }
+        ends
+    }
+
     async fn tidy(&self) {
         match gc::tidy(&self.store).await {
             Ok(said) => output::note(&said),
@@ -132,14 +194,18 @@ impl Collector {
         }
     }
 
-    fn answer(self: &Arc<Self>, method: &Method, path: &str) -> Option<Response<Body>> {
+    async fn answer(self: &Arc<Self>, method: &Method, path: &str) -> Option<Response<Body>> {
         match (path, method) {
             ("/collect", &Method::POST) => {
-                let began = self.begin(Trigger::Demand, Some("POST /collect".to_owned()));
-                Some(match began {
-                    Ok(()) => admin::json(StatusCode::ACCEPTED, &json!({ "collecting": true })),
-                    Err(why) => admin::problem(StatusCode::CONFLICT, &why),
-                })
+                let begun = self.begin(Trigger::Demand, Some("POST /collect".to_owned())).await;
+                let Err(error) = begun else {
+                    return Some(admin::json(StatusCode::ACCEPTED, &json!({ "collecting": true })));
+                };
+                let status = match is_busy(&error) {
+                    true => StatusCode::CONFLICT,
+                    false => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                Some(admin::problem(status, &telemetry::why(&error)))
             }
             ("/collect", _) => {
                 let detail = "POST begins a collection; GET /last tells of the last one";
@@ -147,8 +213,9 @@ impl Collector {
             }
             ("/last", &Method::GET) => {
                 let running = self.turn.available_permits() == 0;
-                let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                Some(admin::json(StatusCode::OK, &json!({ "collecting": running, "last": last })))
+                let (last, failed) = (locked(&self.last).clone(), locked(&self.failed).clone());
+                let said = json!({ "collecting": running, "last": last, "failed": failed });
+                Some(admin::json(StatusCode::OK, &said))
             }
             _ => None,
         }
@@ -160,14 +227,14 @@ impl Routes for Collector {
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> BoxFuture<'static, Option<Response<Body>>> {
-        let answer = self.answer(request.method(), request.uri().path());
-        Box::pin(std::future::ready(answer))
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        Box::pin(async move { self.answer(&method, &path).await })
     }
 
     fn list(&self) -> &'static [&'static str] {
         &[
             "POST /collect (take profiles of every process now)",
-            "GET /last (the last set, and what it lacks)",
+            "GET /last (the last set, what it lacks, and the last collection that failed)",
         ]
     }
 }
@@ -196,7 +263,10 @@ pub(crate) async fn run(
         metrics,
         tidies: args.gc,
         turn: Arc::new(Semaphore::new(1)),
+        running: Mutex::new(None),
         last: Mutex::new(sets.last().map(|set| set.head.clone())),
+        failed: Mutex::new(None),
+        burn: Mutex::new(Burn::new(args.cool_down)),
     });
     let drain = Drain::new();
     let shown = Shown {
@@ -218,8 +288,9 @@ pub(crate) async fn run(
         _ = terminate.recv() => {}
         ended = tokio::signal::ctrl_c() => ended.map_err(ProfileError::Signals)?,
     }
-    if collector.turn.available_permits() == 0 {
-        lease::abandon(&collector.store).await?;
+    let running = locked(&collector.running).clone();
+    if let Some(id) = running {
+        lease::abandon(&collector.store, &id).await?;
     }
     Ok(Verdict::Clean)
 }
@@ -234,31 +305,26 @@ async fn rounds(
         Some(base) => Some(Prometheus::new(tasks, base, ASK_WITHIN)?),
         None => None,
     };
-    let mut burn = Burn::new(args.cool_down);
-    let mut night = tonight(args, Timestamp::now());
+    let mut night = Night::at(tonight(args, Timestamp::now()));
     output::note(&format!(
         "the next profiles are taken at {}",
-        night.strftime("%Y-%m-%d %H:%M:%S UTC")
+        night.due().strftime("%Y-%m-%d %H:%M:%S UTC")
     ));
     loop {
         // The clock of the day may be set while we wait, so it is looked at again and again.
-        let wait = u64::try_from(night.as_second() - Timestamp::now().as_second()).unwrap_or(0);
+        let wait =
+            u64::try_from(night.due().as_second() - Timestamp::now().as_second()).unwrap_or(0);
         tokio::time::sleep(Duration::from_secs(wait).min(LOOK_EVERY)).await;
         let now = Timestamp::now();
-        if now >= night {
-            night = tonight(args, now);
-            if let Err(why) = collector.begin(Trigger::Nightly, None) {
-                output::note(&format!("nightly: {why}"));
-            }
+        if now >= night.due() && collector.night(&mut night, now).await {
+            night = Night::at(tonight(args, now));
         }
         let Some(prometheus) = &prometheus else { continue };
         match prometheus.get("/api/v1/alerts").await {
             Ok(data) => {
-                let alerts = burn::firing(&data);
-                if let Some(reason) = burn.wants(&alerts, Instant::now())
-                    && collector.begin(Trigger::Slo, Some(reason.clone())).is_ok()
-                {
-                    burn.collected(&reason, Instant::now());
+                let wanted = locked(&collector.burn).wants(&burn::firing(&data), Instant::now());
+                if wanted.is_some() && collector.begin(Trigger::Slo, wanted).await.is_ok() {
+                    locked(&collector.burn).begun(Instant::now());
                 }
             }
             Err(error) => output::note(&format!("alerts: {}", telemetry::why(&error))),

@@ -73,7 +73,7 @@ pub(crate) async fn run(
     let sets = latest(store, args.days).await?;
     let new = NewFolder::begin(&args.out, MARK, SAYS)?;
     let write = |path: &str, content: &[u8]| Ok(new.write(path, content)?);
-    let site = Site { readers: Readers::Operators, write: &write };
+    let site = Site { write: &write };
     let pages = site.write_all(&sets, store, tasks).await?;
     new.finish()?;
     let out = args.out.display();
@@ -92,12 +92,12 @@ pub(crate) async fn pages(
     tasks: &Tasks,
     write: &dyn Fn(&str, &[u8]),
 ) -> Result<(), ProfileError> {
-    let sets = latest(store, days).await?;
+    let sets: Vec<Set> = latest(store, days).await?.into_iter().map(Set::for_everybody).collect();
     let write = |path: &str, content: &[u8]| {
         write(path, content);
         Ok(())
     };
-    let site = Site { readers: Readers::Everybody, write: &write };
+    let site = Site { write: &write };
     site.write_all(&sets, store, tasks).await.map(drop)
 }
 
@@ -114,18 +114,8 @@ async fn latest(store: &Store, days: u16) -> Result<Vec<Set>, ProfileError> {
 /// Takes a file of a site: its path and content.
 type Write<'a> = dyn Fn(&str, &[u8]) -> Result<(), ProfileError> + 'a;
 
-/// Whom pages are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Readers {
-    /// Who runs the fleet.
-    Operators,
-    /// Everybody.
-    Everybody,
-}
-
 /// A site that is being written.
 struct Site<'a> {
-    readers: Readers,
     write: &'a Write<'a>,
 }
 
@@ -150,7 +140,7 @@ impl Site<'_> {
         for set in sets {
             let title = format!("Set {} of {}", set.head.id, set.entries_date());
             let frame = self.frame(&title, "../", false);
-            let text = frame.page(&lists::set(set, self.readers));
+            let text = frame.page(&lists::set(set));
             self.write(&format!("sets/{}.html", lists::file_name(&set.head.id)), text.as_bytes())?;
             pages += 1;
             for entry in &set.entries {

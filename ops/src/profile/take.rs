@@ -20,6 +20,8 @@ use crate::web::{Page, Web, WebError};
 const BEYOND: Duration = Duration::from_secs(60);
 /// Tries of one profile.
 const TRIES: u32 = 2;
+/// How the comment of a profile begins that names its build.
+const BUILD: &str = "bifrost ";
 /// Longest reason that is kept.
 const REASON_CHARS_MAX: usize = 300;
 
@@ -56,6 +58,32 @@ pub(crate) struct Taken {
     pub(crate) seconds: f64,
     /// Samples in it.
     pub(crate) samples: u64,
+    /// Of which build it says that it is.
+    build: Option<String>,
+    /// What the process had counted before; none when it does not say.
+    pub(crate) before: Option<Counts>,
+}
+
+/// What a process is.
+#[derive(Debug, Clone)]
+pub(crate) struct Build {
+    /// Its name in keys.
+    pub(crate) name: String,
+    /// How it is written in profiles.
+    comment: String,
+}
+
+impl Build {
+    /// A profile, if it is of this build or does not say of which.
+    ///
+    /// # Errors
+    /// It is of another.
+    pub(crate) fn has(&self, taken: Taken) -> Result<Taken, String> {
+        match taken.build.as_ref().is_none_or(|build| *build == self.comment) {
+            true => Ok(taken),
+            false => Err("it was begun anew as another build".to_owned()),
+        }
+    }
 }
 
 /// Asks processes. Clones share connections.
@@ -81,18 +109,29 @@ impl Taker {
     /// Which build a process is.
     ///
     /// # Errors
-    /// Why it does not say.
-    pub(crate) async fn build(&self, admin: &str) -> Result<String, String> {
+    /// Why it does not say, after the second try.
+    pub(crate) async fn build(&self, admin: &str) -> Result<Build, String> {
+        match self.version(admin).await {
+            Ok(build) => Ok(build),
+            Err(_) => {
+                tokio::time::sleep(self.taking.when_failed).await;
+                self.version(admin).await
+            }
+        }
+    }
+
+    async fn version(&self, admin: &str) -> Result<Build, String> {
         let page = self.get(&format!("{admin}/version")).await?;
         let version: Value = serde_json::from_slice(&page.body).map_err(|_| {
             "its /version is no JSON: is this an admin listener of ours?".to_owned()
         })?;
         let text = |name: &str| version[name].as_str().unwrap_or("unknown");
-        let commit = text("commit");
+        let (version, commit) = (text("version"), text("commit"));
+        let comment = format!("{BUILD}{version} {commit}");
         let commit = commit.get(..12).unwrap_or(commit);
         let debug = if text("profile") == "release" { "" } else { "-debug" };
         // What it says of itself goes into keys and onto terminals.
-        Ok(part(&format!("{}-{commit}{debug}", text("version"))))
+        Ok(Build { name: part(&format!("{version}-{commit}{debug}")), comment })
     }
 
     /// What a process has counted; none when it does not say.
@@ -105,10 +144,15 @@ impl Taker {
     ///
     /// # Errors
     /// Why there is none, after the second try.
-    pub(crate) async fn profile(&self, admin: &str, kind: Kind) -> Result<Taken, String> {
+    pub(crate) async fn profile(
+        &self,
+        target: &Target,
+        admin: &str,
+        kind: Kind,
+    ) -> Result<Taken, String> {
         let mut attempt = 1;
         loop {
-            match self.attempt(admin, kind).await {
+            match self.attempt(target, admin, kind).await {
                 Ok(taken) => return Ok(taken),
                 Err((_, why)) if attempt == TRIES => return Err(why),
                 Err((pause, _)) => tokio::time::sleep(pause).await,
@@ -117,15 +161,22 @@ impl Taker {
         }
     }
 
-    async fn attempt(&self, admin: &str, kind: Kind) -> Result<Taken, (Duration, String)> {
+    async fn attempt(
+        &self,
+        target: &Target,
+        admin: &str,
+        kind: Kind,
+    ) -> Result<Taken, (Duration, String)> {
         let Taking { seconds, hertz, when_busy, when_failed } = self.taking;
-        let target = match kind {
+        let url = match kind {
             Kind::Cpu => format!("{admin}/debug/pprof/profile?seconds={seconds}&hz={hertz}"),
             Kind::Heap => format!("{admin}/debug/pprof/heap"),
             Kind::Tasks => format!("{admin}/debug/pprof/goroutine"),
         };
+        // A try that failed, and the wait after it, are not what is sampled.
+        let before = self.counts(target, admin).await;
         let started = entry::now();
-        let page = self.ask(&target).await.map_err(|why| (when_failed, why))?;
+        let page = self.ask(&url).await.map_err(|why| (when_failed, why))?;
         if page.status == StatusCode::TOO_MANY_REQUESTS {
             return Err((when_busy, refusal(&page)));
         }
@@ -145,7 +196,9 @@ impl Taker {
             }
             Kind::Heap | Kind::Tasks => 0.0,
         };
-        Ok(Taken { bytes: page.body, started, seconds, samples: stacks.samples() })
+        let samples = stacks.samples();
+        let build = stacks.comments.into_iter().find(|comment| comment.starts_with(BUILD));
+        Ok(Taken { bytes: page.body, started, seconds, samples, build, before })
     }
 
     async fn get(&self, url: &str) -> Result<Page, String> {

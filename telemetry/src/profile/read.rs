@@ -7,6 +7,7 @@
 mod scan;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::Read;
 use std::time::Duration;
 
@@ -218,8 +219,16 @@ fn places(
     names: &mut Names,
 ) -> Result<HashMap<u64, Vec<u32>>, ReadError> {
     let mut functions = HashMap::with_capacity(profile.function.len());
+    // Many functions may have one name, and it may be long: it is looked up once.
+    let mut known = HashMap::new();
     for function in &profile.function {
-        functions.insert(function.id, names.place(texts.get(function.name, "function")?));
+        let place = match known.entry(function.name) {
+            Entry::Occupied(place) => *place.get(),
+            Entry::Vacant(place) => {
+                *place.insert(names.place(texts.get(function.name, "function")?))
+            }
+        };
+        functions.insert(function.id, place);
     }
     let mut places = HashMap::with_capacity(profile.location.len());
     for location in &profile.location {

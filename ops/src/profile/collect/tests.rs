@@ -38,6 +38,7 @@ fn target(name: &str, admin: &str) -> Target {
 
 fn job(targets: Vec<Target>) -> Job {
     Job {
+        id: "one".to_owned(),
         targets,
         kinds: vec![Kind::Cpu],
         taking: QUICK,
@@ -125,6 +126,22 @@ async fn who_is_busy_or_fails_once_is_asked_again() {
         let set = collect(&job(vec![target("a", &admin)]), &store, &tasks).await;
         assert!(set.expect("it is collected").is_whole());
     }
+    tasks.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_profile_is_filed_under_the_build_that_it_is_of() {
+    let (tasks, store) = (Tasks::new(), store());
+    let of = |comment: &'static str| fixture::commented(&[("main", 10)], comment);
+    let same = process(&tasks, move |_| (StatusCode::OK, of("bifrost 0.1.0 0123456789abcdef")));
+    let other = process(&tasks, move |_| (StatusCode::OK, of("bifrost 0.2.0 0123456789abcdef")));
+    let targets = vec![target("same", &same.await), target("other", &other.await)];
+    let set = collect(&job(targets), &store, &tasks).await.expect("it is collected");
+    assert_eq!((set.entries.len(), &set.entries[0].node[..]), (1, "same"));
+    let missing = &set.head.missing[0];
+    assert_eq!((&missing.node[..], missing.kind), ("other", Some(Kind::Cpu)));
+    assert_eq!(missing.why, "it was begun anew as another build");
+    assert_eq!(missing.reason(), Reason::Restarted);
     tasks.shutdown(Duration::ZERO).await;
 }
 
@@ -223,7 +240,7 @@ async fn a_set_whose_index_is_refused_leaves_nothing_behind() {
     let text = error.expect_err("it refuses").to_string();
     assert!(text.contains("could not write index/"), "{text}");
     assert_eq!(store.list("profiles").await.expect("it lists"), []);
-    assert!(!folder.path().join("collecting.json").exists(), "the right was given back");
+    Lease::take(&store, "next", Duration::ZERO).await.expect("the right was given back");
     tasks.shutdown(Duration::ZERO).await;
 }
 

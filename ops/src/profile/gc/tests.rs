@@ -5,6 +5,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::profile::entry::Kind;
 use crate::profile::fixture;
 
 const AGES: Ages = Ages { days: 14, weeks: 12 };
@@ -46,6 +47,16 @@ fn a_week_keeps_a_set_that_lacks_nothing() {
     monday.head.profiled = 1;
     let plan = plan(&[monday.clone(), tuesday], &[], &[], AGES, now());
     assert_eq!(plan.sets, [monday.key()]);
+}
+
+#[test]
+fn a_week_keeps_what_a_night_took_of_every_kind() {
+    // Monday to Wednesday of a week: a whole set of less, one that somebody asked for, and a night.
+    let (mut less, mut asked, night) = (night(33, "b"), night(32, "b"), night(31, "b"));
+    less.head.kinds = vec![Kind::Cpu];
+    asked.head.trigger = Trigger::Demand;
+    let plan = plan(&[less.clone(), asked.clone(), night], &[], &[], AGES, now());
+    assert_eq!(plan.sets, [less.key(), asked.key()]);
 }
 
 #[test]
@@ -92,6 +103,8 @@ async fn a_tag_needs_profiles_and_does_not_move() {
         build: Some(build.into()),
         list: false,
     };
+    let error = tag(&args("b*"), &store).await.expect_err("it is no build").to_string();
+    assert!(error.contains("named in full"), "{error}");
     let error = tag(&args("none"), &store).await.expect_err("it has none").to_string();
     assert!(error.starts_with("no profile is build=none"), "{error}");
     tag(&args("b"), &store).await.expect("it has some");

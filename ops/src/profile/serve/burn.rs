@@ -31,10 +31,14 @@ impl Burn {
         unseen.filter(|_| !early).cloned()
     }
 
-    /// An alert is being collected for.
-    pub(super) fn collected(&mut self, alert: &str, now: Instant) {
-        self.looked_at.insert(alert.to_owned());
+    /// A collection has begun.
+    pub(super) fn begun(&mut self, now: Instant) {
         self.last = Some(now);
+    }
+
+    /// A set came of the collection for an alert.
+    pub(super) fn collected(&mut self, alert: &str) {
+        self.looked_at.insert(alert.to_owned());
     }
 }
 
@@ -85,11 +89,16 @@ mod tests {
             |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(burn.wants(&[], start), None);
         assert_eq!(burn.wants(&alerts(&["a"]), start), Some("a".to_owned()));
-        burn.collected("a", start);
+        burn.begun(start);
+        assert_eq!(burn.wants(&alerts(&["a"]), start + hour / 2), None, "too early");
+        assert_eq!(burn.wants(&alerts(&["a"]), start + hour), Some("a".to_owned()), "no set came");
+        burn.begun(start);
+        burn.collected("a");
         assert_eq!(burn.wants(&alerts(&["a"]), start + 2 * hour), None, "once");
         assert_eq!(burn.wants(&alerts(&["a", "b"]), start + hour / 2), None, "too early");
         assert_eq!(burn.wants(&alerts(&["a", "b"]), start + hour), Some("b".to_owned()));
-        burn.collected("b", start + hour);
+        burn.begun(start + hour);
+        burn.collected("b");
         assert_eq!(burn.wants(&alerts(&["b"]), start + 3 * hour), None);
         assert_eq!(
             burn.wants(&alerts(&["a", "b"]), start + 3 * hour),

@@ -1,4 +1,4 @@
-//! A time of every day, in UTC.
+//! A time of every day, in UTC, and the night on which it is due.
 
 use jiff::Timestamp;
 
@@ -19,6 +19,43 @@ impl At {
         let today = midnight + self.seconds;
         let next = if today > now { today } else { today + DAY_SECONDS };
         Timestamp::from_second(next.saturating_add(later)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// How long after a try that could not begin there is another, and how many: together longer than a
+/// collection of somebody else has the right to last.
+const AGAIN_SECONDS: i64 = 60;
+const TRIES_MAX: u32 = 60;
+
+/// When profiles are due.
+#[derive(Debug)]
+pub(super) struct Night {
+    due: Timestamp,
+    tries: u32,
+}
+
+impl Night {
+    /// One that was not tried.
+    pub(super) fn at(due: Timestamp) -> Self {
+        Self { due, tries: 0 }
+    }
+
+    /// When it is to be tried.
+    pub(super) fn due(&self) -> Timestamp {
+        self.due
+    }
+
+    /// Whether it was never tried.
+    pub(super) fn is_first_try(&self) -> bool {
+        self.tries == 0
+    }
+
+    /// Puts it off after a try that could not begin; says whether there is another.
+    pub(super) fn again(&mut self, now: Timestamp) -> bool {
+        self.tries += 1;
+        let next = now.as_second().saturating_add(AGAIN_SECONDS);
+        self.due = Timestamp::from_second(next).unwrap_or(Timestamp::MAX);
+        self.tries < TRIES_MAX
     }
 }
 
@@ -53,6 +90,19 @@ mod tests {
             assert_eq!(at.after(moment(now), 0), moment(next), "{now}");
         }
         assert_eq!(at.after(moment("2026-11-21T00:00:00Z"), 90), moment("2026-11-21T03:18:30Z"));
+    }
+
+    #[test]
+    fn a_night_that_could_not_begin_is_tried_for_an_hour() {
+        let start: Timestamp = "2026-11-21T03:17:00Z".parse().expect("a moment");
+        let mut night = Night::at(start);
+        assert!(night.is_first_try());
+        let mut tries = 1;
+        while night.again(night.due()) {
+            tries += 1;
+        }
+        assert!(!night.is_first_try());
+        assert_eq!((tries, night.due().as_second() - start.as_second()), (60, 3600));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Comparison, Readers};
+use super::Comparison;
 use crate::profile::entry::{Entry, Set};
 use crate::profile::flame::plain;
 use crate::profile::store::part;
@@ -94,19 +94,14 @@ fn grouped(sets: &[Set], of: fn(&Entry) -> String) -> String {
     text
 }
 
-/// The text of the page of a set. Where everybody may read it, nothing in it was said by a process or by who asked
-/// for the set.
-pub(super) fn set(set: &Set, readers: Readers) -> String {
+/// The text of the page of a set.
+pub(super) fn set(set: &Set) -> String {
     let head = &set.head;
-    let because = match readers {
-        Readers::Operators => head.reason.clone(),
-        Readers::Everybody => None,
-    };
     let mut text = format!(
         "<p>Begun {}, ended {}; {}. {} of {} processes have every profile.</p>\n",
         head.started.strftime("%Y-%m-%d %H:%M:%S"),
         head.ended.strftime("%H:%M:%S"),
-        said(&because.unwrap_or_else(|| head.trigger.to_string())),
+        said(&head.reason.clone().unwrap_or_else(|| head.trigger.to_string())),
         head.profiled,
         head.processes
     );
@@ -119,11 +114,9 @@ pub(super) fn set(set: &Set, readers: Readers) -> String {
         let mut rows = String::new();
         for one in &head.missing {
             let kind = one.kind.map_or("all", |kind| kind.word());
-            let why = match readers {
-                Readers::Operators => said(&one.why),
-                Readers::Everybody => one.reason().words().to_owned(),
-            };
-            row(&mut rows, &[&said(&one.node), &said(&one.env), &said(&one.role), kind, &why]);
+            let [node, env, role, why] =
+                [&one.node, &one.env, &one.role, &one.why].map(|text| said(text));
+            row(&mut rows, &[&node, &env, &role, kind, &why]);
         }
         text.push_str("<h2>Missing</h2>\n");
         table(&mut text, &["Process", "Environment", "Role", "Profile", "Why"], &rows);

@@ -1,6 +1,7 @@
 //! What is read, and what is refused before it can do harm.
 
 use std::io::Write;
+use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -126,6 +127,18 @@ fn more_bytes_than_a_profile_has_are_not_unpacked() {
     }
     let bomb = encoder.finish().expect("memory takes all");
     assert_eq!(read(&bomb), Err(ReadError::TooLong(BYTES_MAX)));
+}
+
+#[test]
+fn a_name_that_many_functions_have_is_read_once() {
+    let mut many = plain();
+    many.string_table[7] = "x".repeat(1 << 20);
+    // Read for each of them, it would be a hundred gigabytes.
+    many.function.extend((4..100_000).map(|id| Function { id, name: 7, ..Function::default() }));
+    let began = Instant::now();
+    let stacks = of(&many).expect("it is whole");
+    assert_eq!(stacks.functions.len(), 3);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]
