@@ -89,6 +89,10 @@ pub(crate) struct PublishArgs {
     /// Put it into this node, by its admin URL; may be repeated.
     #[arg(long, value_name = "URL")]
     node: Vec<Endpoint>,
+    /// Tell this node too where the name leads, by its admin URL: one of staging, which fetches the site from its
+    /// peers; may be repeated.
+    #[arg(long, value_name = "URL", requires_all = ["key", "node"])]
+    also: Vec<Endpoint>,
     /// Put it into the nodes of the fleet with this data folder [default: .bifrost, without --out and --node].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -235,7 +239,9 @@ fn into<'a>(
 ) -> Result<Option<Target<'a>>, PublishError> {
     let mut target = match fleet.filter(|_| args.node.is_empty()) {
         Some(fleet) => of_fleet(fleet)?,
-        None if !args.node.is_empty() => Some(Target::of(args.node.clone())),
+        None if !args.node.is_empty() => {
+            Some(Target { also: args.also.clone(), ..Target::of(args.node.clone()) })
+        }
         None if args.key.is_some() => return Err(PublishError::NoNode),
         None => None,
     };
@@ -250,9 +256,9 @@ fn into<'a>(
 
 /// The nodes of a fleet of this machine, and its own name.
 fn of_fleet(fleet: &Fleet) -> Result<Option<Target<'_>>, PublishError> {
-    let also = fleet.staging.as_ref().map(|staging| Endpoint::parse(&staging.node.admin));
+    let also = fleet.staging.iter().map(|staging| Endpoint::parse(&staging.node.admin));
     Ok(Some(Target {
-        also: also.transpose()?,
+        also: also.collect::<Result<_, _>>()?,
         key: fleet.site.key.as_deref(),
         times: [LOCAL_TTL, LOCAL_VALID],
         ..Target::of(crate::add::endpoints(fleet)?)

@@ -43,6 +43,13 @@
 {{- if gt (int $nodes) 16 -}}
 {{- fail (printf "there are %d nodes, and a gateway asks at most 16: take some out of nodes.roles or nodes.external" (int $nodes)) -}}
 {{- end -}}
+{{- $own := sub $nodes (len $values.nodes.external) -}}
+{{- range $values.nodes.roles -}}
+{{- $peering := dig "swarm" "peering" list (mergeOverwrite (deepCopy $values.nodes.extraConfig) (deepCopy (.extraConfig | default dict))) -}}
+{{- if and (gt (int $own) 1) (eq $values.nodes.peers.reach "any") (not .peerIds) (not $peering) -}}
+{{- fail (printf "the group %s of nodes.roles has no peerIds, and the %d nodes would not know each other: make a Secret by `bifrost chart identity`, and set identitySecretName to it and peerIds to what that says; swarm.peering in extraConfig may name other peers instead" .name (int $own)) -}}
+{{- end -}}
+{{- end -}}
 
 {{- $labels := dict "commonLabels" $values.commonLabels "gateway.podLabels" $values.gateway.podLabels "nodes.podLabels" $values.nodes.podLabels "ops.podLabels" $values.ops.podLabels "monitoring.podMonitors.labels" $values.monitoring.podMonitors.labels "monitoring.rules.labels" $values.monitoring.rules.labels "monitoring.dashboards.labels" $values.monitoring.dashboards.labels -}}
 {{- range $at, $own := $labels -}}
@@ -131,7 +138,8 @@
 {{- if $values.networkPolicy.enabled -}}
 {{- range $values.networkPolicy.adminFrom -}}
 {{- $range := dig "ipBlock" "cidr" "" . -}}
-{{- if or (not .) (hasSuffix "/0" $range) -}}
+{{- $selected := compact (concat (values (default dict .namespaceSelector)) (values (default dict .podSelector))) -}}
+{{- if or (not .) (hasSuffix "/0" $range) (and (hasKey . "namespaceSelector") (not $selected)) -}}
 {{- fail "networkPolicy.adminFrom lets everybody to the admin listeners: name namespaces, pods or a range" -}}
 {{- end -}}
 {{- end -}}
@@ -151,6 +159,9 @@
 {{- define "bifrost.mirrorChecks" -}}
 {{- $values := .Values -}}
 {{- $full := include "bifrost.fullname" . -}}
+{{- if and $values.mirror.from (or $values.mirror.to $values.staging.enabled) -}}
+{{- fail "mirror.from is of a release that gets copies, and mirror.to and staging.enabled of one that sends them: leave one of them out" -}}
+{{- end -}}
 {{- if $values.staging.enabled -}}
 {{- if $values.mirror.to -}}
 {{- fail "staging.enabled and mirror.to both say who gets copies: leave mirror.to empty, or turn staging off" -}}
@@ -171,6 +182,13 @@
 {{- fail "staging.nodes.replicas is 0: staging never shares production's nodes; set 1 or more" -}}
 {{- end -}}
 {{- include "bifrost.storage" (dict "at" "staging.nodes.storage" "storage" $values.staging.nodes.storage) -}}
+{{- $peers := concat (dig "swarm" "peering" list $values.nodes.extraConfig) (dig "swarm" "peering" list $values.staging.nodes.extraConfig) -}}
+{{- range $values.nodes.roles -}}
+{{- $peers = concat $peers (.peerIds | default list) -}}
+{{- end -}}
+{{- if not $peers -}}
+{{- fail "staging.enabled and no node of production is known as a peer, so that staging would have no content: run `bifrost chart identity` and set identitySecretName and peerIds of a group of nodes.roles, or swarm.peering in staging.nodes.extraConfig" -}}
+{{- end -}}
 {{- else if $values.mirror.to -}}
 {{- $service := printf "%s-gateway" $full -}}
 {{- $ours := list $service (printf "%s.%s" $service .Release.Namespace) (printf "%s.%s.svc" $service .Release.Namespace) (include "bifrost.host" (dict "root" . "name" $service)) -}}

@@ -28,7 +28,7 @@ admin.token: put it into the Secret that adminToken.secretName names
 hosts.table: set gateway.hosts.table instead
 hosts.trusted_proxies: set gateway.hosts.trustedProxies instead
 hosts.probes: set podRanges instead
-hosts.mirrors: set podRanges instead
+hosts.mirrors: set mirror.from instead, or podRanges where staging is enabled
 upstream.nodes: set nodes.roles or nodes.external instead
 mirror.to: set mirror.to or staging.enabled instead
 mirror.fraction: set mirror.fraction instead
@@ -100,8 +100,13 @@ access.name: it is the name of the pod
 {{- $hosts := dict "table" $table "trusted_proxies" $values.gateway.hosts.trustedProxies -}}
 {{- if .staging -}}
 {{- $_ := set $hosts "mirrors" $values.podRanges -}}
-{{- else if $values.probe.enabled -}}
+{{- else -}}
+{{- with $values.mirror.from -}}
+{{- $_ := set $hosts "mirrors" . -}}
+{{- end -}}
+{{- if $values.probe.enabled -}}
 {{- $_ := set $hosts "probes" $values.podRanges -}}
+{{- end -}}
 {{- end -}}
 {{- $any := include "bifrost.any" $root -}}
 {{- $drain := $values.gateway.drain -}}
@@ -159,7 +164,8 @@ http://{{ include "bifrost.host" (dict "root" . "name" (printf "%s-staging-gatew
 {{- $listen = concat $listen (list (printf "%s/tcp/4180" $address) (printf "%s/udp/4180/quic-v1" $address)) -}}
 {{- end -}}
 {{- $peering := dig "swarm" "peering" list $extra -}}
-{{- range (include "bifrost.groups" (dict "root" .root "staging" .staging) | fromYaml).groups -}}
+{{- /* Nodes of staging too have the content of these. */ -}}
+{{- range (include "bifrost.groups" (dict "root" .root "staging" false) | fromYaml).groups -}}
 {{- $each := . -}}
 {{- range $index, $peer := (.peerIds | default list) -}}
 {{- $peering = append $peering (printf "/dns/%s.%s/tcp/4180/p2p/%s" (index $each.pods $index) $each.host $peer) -}}

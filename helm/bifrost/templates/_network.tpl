@@ -23,3 +23,15 @@
 {{- define "bifrost.dnsRule" -}}
 - ports: [{ port: 53, protocol: UDP }, { port: 53, protocol: TCP }]
 {{- end -}}
+
+{{/* Leads to a URL. Of a Service the pod's own port counts, which its URL does not have: any pod may be meant.
+     Takes root and url. */}}
+{{- define "bifrost.urlRule" -}}
+{{- $url := urlParse .url -}}
+{{- $host := trimSuffix "." $url.hostname -}}
+{{- if or (not (regexMatch "[.:]" $host)) (hasSuffix ".svc" (trimSuffix (printf ".%s" .root.Values.clusterDomain) $host)) -}}
+- to: [{ namespaceSelector: {} }]
+{{- else -}}
+- ports: [{ port: {{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) }} }]
+{{- end -}}
+{{- end -}}

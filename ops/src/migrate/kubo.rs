@@ -106,7 +106,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "the first byte, and each block behind it, have keys of their own; a node's patience with peers, \
          bitswap.give_up, and names.lookup_timeout grow with it",
     ),
-    same("Gateway.MaxRequestDuration", &["gateway server.response_timeout"], Way::Patience, ""),
+    same("Gateway.MaxRequestDuration", &["gateway server.response_timeout"], Way::AnHour, ""),
     same(
         "Gateway.MaxRangeRequestFileSize",
         &["gateway render.range_file_bytes_max"],

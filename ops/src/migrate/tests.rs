@@ -139,7 +139,7 @@ fn environment_becomes_two_files_and_what_is_lost_is_named() {
     let migrated = rainbow::read(ENVIRONMENT).expect("it is read");
     let [(_, gateway), (_, node)] = &migrated.draft.files()[..] else { panic!("two files") };
     for wanted in [
-        "listen: \"0.0.0.0:8080\"",
+        "listen: \"[::]:8080\"",
         "{\"class\":\"subdomain\",\"name\":\"dweb.link\"}",
         "{\"class\":\"trustless\",\"name\":\"ipfs.io\"}",
         "{\"class\":\"dnslink\",\"name\":\"*.example.org\"}",
@@ -279,6 +279,16 @@ fn configuration_of_kubo_becomes_two_files() {
         ]
     );
     assert!(!format!("{migrated:?}").contains("CANARY"), "secrets are not repeated");
+}
+
+#[test]
+fn request_of_no_longest_time_lasts_an_hour_as_in_boxo() {
+    for none in ["0s", "-1s"] {
+        let text = format!(r#"{{"Gateway": {{"MaxRequestDuration": "{none}"}}}}"#);
+        let migrated = kubo::read(&text, &[]).expect("it is read");
+        let (_, gateway) = &migrated.draft.files()[0];
+        assert!(gateway.contains("response_timeout: \"1h\""), "{none}: {gateway}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Nothing is guessed: what cannot be read is an error, and what a list has beyond us is named item by item.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -190,7 +190,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("{text} has no port"))?;
     let port = port.parse().map_err(|_| format!("{text} has no port"))?;
     match host {
-        "" => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        // Of both families, as Go and our listeners take it.
+        "" => Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
         "localhost" => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         _ => Err(format!("{text} is a name: listeners have addresses")),
     }
@@ -312,7 +313,7 @@ mod tests {
     fn addresses_of_both_kinds_are_read() {
         for (theirs, ours) in [
             ("127.0.0.1:8090", "127.0.0.1:8090"),
-            (":80", "0.0.0.0:80"),
+            (":80", "[::]:80"),
             ("localhost:1", "127.0.0.1:1"),
             ("[::1]:9", "[::1]:9"),
             ("/ip4/127.0.0.1/tcp/8080", "127.0.0.1:8080"),

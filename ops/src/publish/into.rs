@@ -16,8 +16,8 @@ use crate::ipns::{self, Hearers};
 pub(super) struct Target<'a> {
     /// The nodes that are to have it.
     pub(super) nodes: Vec<Endpoint>,
-    /// A node that learns the name alone, and fetches the site when it is asked.
-    pub(super) also: Option<Endpoint>,
+    /// Nodes that learn the name alone, and fetch the site when they are asked.
+    pub(super) also: Vec<Endpoint>,
     /// The key whose name is to lead to it.
     pub(super) key: Option<&'a Path>,
     /// How long the name's record may be kept, and how long it is valid.
@@ -41,7 +41,7 @@ impl Target<'_> {
     /// These nodes, without a name.
     pub(super) fn of(nodes: Vec<Endpoint>) -> Self {
         let times = [Duration::ZERO; 2];
-        Self { nodes, also: None, key: None, times, timeout: super::LOCAL_SILENCE }
+        Self { nodes, also: Vec::new(), key: None, times, timeout: super::LOCAL_SILENCE }
     }
 
     /// Puts a folder there. That a node lacks it, or does not know its name, is a finding as long as another
@@ -68,11 +68,7 @@ impl Target<'_> {
         let name = match self.key {
             None => None,
             Some(key) => {
-                let to = Hearers {
-                    nodes: &self.nodes,
-                    also: self.also.as_slice(),
-                    timeout: self.timeout,
-                };
+                let to = Hearers { nodes: &self.nodes, also: &self.also, timeout: self.timeout };
                 let value = format!("/ipfs/{root}");
                 let led = ipns::lead(key, &value, self.times, &to, tasks).await?;
                 if let Some(text) = led.lacking {

@@ -263,13 +263,8 @@ async fn a_fleet_of_this_machine_has_its_own_rota_and_figures() {
         staging: None,
         observe: None,
     };
-    #[derive(clap::Parser)]
-    struct Parse {
-        #[command(flatten)]
-        args: PublishArgs,
-    }
-    let parsed = <Parse as clap::Parser>::try_parse_from(["publish"]).expect("they are taken");
-    for given in [given_of(&parsed.args, &fleet), of_data(data, policy::Source::Defaults, None)] {
+    let args = parsed(&[]).expect("they are taken");
+    for given in [given_of(&args, &fleet), of_data(data, policy::Source::Defaults, None)] {
         let files = well(&given, &tasks).await;
         assert!(!text(&files, "rota.html").contains("examples"), "it has a rota");
         assert_eq!(text(&files, "status.json"), text(&first, "status.json"));
@@ -277,6 +272,28 @@ async fn a_fleet_of_this_machine_has_its_own_rota_and_figures() {
     fs::remove_file(data.join("site").join(MARK)).expect("it can be removed");
     let error = write_own(data, &first).map(drop).expect_err("it is somebody's").to_string();
     assert!(error.contains("--data") && !error.contains("--out"), "{error}");
+}
+
+#[derive(clap::Parser)]
+struct Parse {
+    #[command(flatten)]
+    args: PublishArgs,
+}
+
+fn parsed(words: &[&str]) -> Result<PublishArgs, clap::Error> {
+    let words = [&["publish"], words].concat();
+    <Parse as clap::Parser>::try_parse_from(words).map(|parsed| parsed.args)
+}
+
+#[test]
+fn who_is_told_the_name_alone_is_none_of_the_nodes() {
+    let words = ["--node", "http://127.0.0.1:1", "--also", "http://127.0.0.1:2"];
+    parsed(&words).expect_err("there is no name to be told");
+    let args = parsed(&[&words[..], &["--key", "key"]].concat()).expect("they are taken");
+    let target = into(&args, None).expect("it has nodes").expect("it goes somewhere");
+    let urls = |places: &[Endpoint]| places.iter().map(Endpoint::url).collect::<Vec<_>>();
+    assert_eq!(urls(&target.nodes), ["http://127.0.0.1:1"]);
+    assert_eq!(urls(&target.also), ["http://127.0.0.1:2"]);
 }
 
 fn given_of<'a>(args: &'a PublishArgs, fleet: &'a Fleet) -> Given<'a> {

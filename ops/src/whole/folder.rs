@@ -1,7 +1,7 @@
 //! A folder that is written beside its place and takes it as a whole.
 //!
-//! Nothing is removed before the new folder stands: the two are exchanged, and where a file system cannot
-//! do that, the old one is moved aside first and back when the new one cannot follow.
+//! Nothing is removed before the new folder stands and the disk has it: the two are exchanged, and where a file
+//! system cannot do that, the old one is moved aside first and back when the new one cannot follow.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions, TryLockError};
@@ -120,17 +120,25 @@ impl NewFolder {
         fs::create_dir_all(above).and_then(|()| fs::write(&path, content)).map_err(of(&path))
     }
 
-    /// Puts it in its place, in one step where the file system can exchange two folders.
+    /// Puts it in its place, in one step where the file system can exchange two folders. The disk has the new
+    /// folder before it is put there, and knows of that before the old one is removed.
     ///
     /// # Errors
     /// [`FolderError::Mounted`] and [`FolderError::File`]; what was there is there.
     pub(crate) fn finish(self) -> Result<(), FolderError> {
-        if renameat_with(CWD, self.path(), CWD, &self.place, RenameFlags::EXCHANGE).is_ok() {
-            // What was there has the other name now, and goes when this is dropped.
-            return Ok(());
-        }
+        sync_all(self.path()).map_err(of(self.path()))?;
         let (above, name) = (self.place.parent(), self.place.file_name());
-        let old = above.expect("it lies in one").join(beside(name.expect("it has one"), ".old"));
+        let (above, name) = (above.expect("it lies in one"), name.expect("it has one"));
+        let exchange =
+            || renameat_with(CWD, self.path(), CWD, &self.place, RenameFlags::EXCHANGE).is_ok();
+        if exchange() {
+            // What was there has the other name now, and goes when this is dropped.
+            return sync(above).map_err(|source| {
+                exchange();
+                of(above)(source)
+            });
+        }
+        let old = above.join(beside(name, ".old"));
         let mounted = [io::ErrorKind::ResourceBusy, io::ErrorKind::CrossesDevices];
         in_two_steps(self.path(), &self.place, &old).map_err(|source| {
             match mounted.contains(&source.kind()) {
@@ -209,7 +217,9 @@ fn in_two_steps(half: &Path, place: &Path, old: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         moved => moved.map(|()| true)?,
     };
-    if let Err(error) = fs::rename(half, place) {
+    let above = place.parent().expect("it lies in one");
+    if let Err(error) = fs::rename(half, place).and_then(|()| sync(above)) {
+        fs::rename(place, half).ok();
         if was_there {
             // The next run tries it again.
             fs::rename(old, place).ok();
@@ -219,6 +229,23 @@ fn in_two_steps(half: &Path, place: &Path, old: &Path) -> io::Result<()> {
     // The new one stands: what is left of the old one goes with the next run.
     fs::remove_dir_all(old).ok();
     Ok(())
+}
+
+/// Returns when the disk has a folder and all that is in it.
+fn sync_all(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => sync_all(&entry.path())?,
+            false => sync(&entry.path())?,
+        }
+    }
+    sync(folder)
+}
+
+/// Returns when the disk has a file, or the names in a folder.
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// A file that one run at a time holds; the system lets go of it however the run ends.

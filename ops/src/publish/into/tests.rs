@@ -33,7 +33,7 @@ fn nowhere() -> Endpoint {
 /// Publishes a folder there, with the name of a key.
 async fn publish(
     nodes: Vec<Endpoint>,
-    also: Option<Endpoint>,
+    also: Vec<Endpoint>,
     tasks: &Tasks,
 ) -> (Result<Published, PublishError>, String) {
     let folder = tempfile::tempdir().expect("a folder can be made");
@@ -54,7 +54,7 @@ fn rules(published: &Published) -> Vec<&'static str> {
 async fn a_node_that_is_away_is_a_finding_and_the_name_leads_there() {
     let tasks = Tasks::new();
     let nodes = vec![nowhere(), node(&tasks, StatusCode::OK).await];
-    let (published, name) = publish(nodes, None, &tasks).await;
+    let (published, name) = publish(nodes, Vec::new(), &tasks).await;
     let published = published.expect("a node has it");
     assert_eq!(published.name, Some(name));
     assert_eq!(rules(&published), ["not-replicated", "not-led"]);
@@ -66,7 +66,7 @@ async fn a_node_that_is_away_is_a_finding_and_the_name_leads_there() {
 async fn staging_that_is_away_is_a_finding() {
     let tasks = Tasks::new();
     let nodes = vec![node(&tasks, StatusCode::OK).await];
-    let (published, name) = publish(nodes, Some(nowhere()), &tasks).await;
+    let (published, name) = publish(nodes, vec![nowhere()], &tasks).await;
     let published = published.expect("the node has it");
     assert_eq!((rules(&published), published.name), (vec!["not-led"], Some(name)));
 }
@@ -76,7 +76,7 @@ async fn a_name_that_no_node_of_the_fleet_takes_is_an_error() {
     let tasks = Tasks::new();
     let nodes = vec![node(&tasks, StatusCode::INTERNAL_SERVER_ERROR).await];
     let staging = node(&tasks, StatusCode::OK).await;
-    let (published, _) = publish(nodes, Some(staging), &tasks).await;
+    let (published, _) = publish(nodes, vec![staging], &tasks).await;
     let error = published.expect_err("it leads nowhere");
     assert!(matches!(error, PublishError::Name(_)), "{error}");
     assert_eq!(error.exit(), Exit::Refused);
