@@ -73,7 +73,7 @@ pub(crate) async fn run(
     let sets = latest(store, args.days).await?;
     let new = NewFolder::begin(&args.out, MARK, SAYS)?;
     let write = |path: &str, content: &[u8]| Ok(new.write(path, content)?);
-    let site = Site { write: &write };
+    let site = Site { within: false, write: &write };
     let pages = site.write_all(&sets, store, tasks).await?;
     new.finish()?;
     let out = args.out.display();
@@ -97,7 +97,7 @@ pub(crate) async fn pages(
         write(path, content);
         Ok(())
     };
-    let site = Site { write: &write };
+    let site = Site { within: true, write: &write };
     site.write_all(&sets, store, tasks).await.map(drop)
 }
 
@@ -116,6 +116,8 @@ type Write<'a> = dyn Fn(&str, &[u8]) -> Result<(), ProfileError> + 'a;
 
 /// A site that is being written.
 struct Site<'a> {
+    /// Whether it is a folder of a larger one.
+    within: bool,
     write: &'a Write<'a>,
 }
 
@@ -126,7 +128,7 @@ impl Site<'_> {
 
     /// The frame of a page from which `up` leads to the first.
     fn frame<'t>(&self, title: &'t str, up: &'t str, graph: bool) -> Frame<'t> {
-        Frame { title, up: Some(up), within: self.readers == Readers::Everybody, graph }
+        Frame { title, up: Some(up), within: self.within, graph }
     }
 
     async fn write_all(
