@@ -1,7 +1,8 @@
 //! Whether staging is asked at all.
 //!
 //! Failures in a row turn it off for a pause, and so do wrong bytes; then one request in each pause tries it,
-//! until that goes well: whoever asked for it may take an hour, or leave. Who proves to be no staging is not asked again until somebody changes the settings.
+//! until that goes well: whoever asked for it may take an hour, or leave. Who proves to be no staging is not
+//! asked again until somebody changes the settings.
 //! There is no lock: the line would wait at it for the lane, which the system lets run last of all.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
