@@ -3,7 +3,7 @@
 //! A line that is no pair is told with its file and number, and the rest is read all the same. Memory is
 //! bounded by the number of pairs: more are refused, since no sample of them would bear the claims made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const BUILDS_MAX: usize = 1_000;
 pub(crate) const UNNAMED: &str = "unnamed";
 /// The build of pairs from before any answered.
 const SILENT: &str = "(silent)";
-/// How long first tries may fail while builds change: a second one is as late as that at most.
+/// How long first tries may fail while builds change: longer than a second one waits.
 const CHANGE_MS: u64 = 60_000;
 
 /// What was read.

@@ -3,8 +3,9 @@
 //! 2,000 requests a second of which one in 400 is mirrored, five pairs a second. Keys are asked for by
 //! Zipf's law; a key has its own speed in both fleets, times are lognormal around it with a tail of
 //! Pareto's, and load comes and goes over the day for both. Both fleets fail together on what peers do
-//! not have, and each fails now and then by itself. Where a scenario says so, each is slow now and then by
-//! itself as well, for a minute, as a machine with a noisy neighbour is.
+//! not have, and each fails now and then by itself, one request at a time: there are no outages. Where a
+//! scenario says so, each is slow now and then by itself as well, for a minute, as a machine with a noisy
+//! neighbour is.
 
 use std::f64::consts::TAU;
 
