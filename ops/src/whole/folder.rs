@@ -245,7 +245,11 @@ fn sync_all(folder: &Path) -> io::Result<()> {
 
 /// Returns when the disk has a file, or the names in a folder.
 fn sync(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    match File::open(path) {
+        // A folder that cannot be listed can be written to all the same.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 /// A file that one run at a time holds; the system lets go of it however the run ends.
