@@ -62,7 +62,9 @@ pub(crate) fn read(folders: &BTreeMap<PathBuf, usize>) -> Result<Records, Mirror
             lines(&file, RECORD_BYTES_MAX, |_, line, _| {
                 if let Ok(value @ Value::Object(_)) = serde_json::from_slice(line) {
                     count += 1;
-                    if let Some(kind) = kind(&value).filter(|_| kinds.len() < KINDS_MAX) {
+                    if let Some(kind) = kind(&value)
+                        && (kinds.len() < KINDS_MAX || kinds.contains_key(&kind))
+                    {
                         *kinds.entry(kind).or_default() += 1;
                     }
                     let record = Record::of(&value);
