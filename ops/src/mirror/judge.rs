@@ -220,14 +220,15 @@ fn mismatches(tally: &Tally, thresholds: &Thresholds) -> Criterion {
     }
 }
 
+/// What was not copied counts against promotion as if each request had failed, and not for rejection: those of
+/// one outage are no witnesses that are independent of each other.
 fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
-    let Tally { pairs, unasked, worse, better: c, .. } = *tally;
-    let (n, b) = (pairs + unasked, worse + unasked);
+    let Tally { pairs: n, unasked, worse: b, better: c, .. } = *tally;
     let chances = thresholds.chances;
     let bounds = thresholds.outcomes;
     let estimate = if n == 0 { 0.0 } else { (number(b) - number(c)) / number(n) };
     let lower = sequential::difference_lower(n, b, c, chances.reject.outcomes);
-    let upper = sequential::difference_upper(n, b, c, chances.promote);
+    let upper = sequential::difference_upper(n + unasked, b + unasked, c, chances.promote);
     let wealth = sequential::ln_more_often(b, c);
     let is_sure = wealth + chances.reject.outcomes.ln() >= 0.0;
     let standing = if is_sure && estimate >= bounds.tolerate {
@@ -238,11 +239,11 @@ fn outcomes(tally: &Tally, thresholds: &Thresholds) -> Criterion {
         Standing::Open
     };
     let text = format!(
-        "only staging failed {b} times{}, only production {c} times, of {n}: {} more, between {} and {}; \
+        "only staging failed {b} times, only production {c} times, of {n}{}: {} more, between {} and {}; \
          bets that staging fails more often have grown {}, where {} and {} more reject; below {} passes",
         match unasked {
             0 => String::new(),
-            _ => format!(", {unasked} of them while it was left alone"),
+            _ => format!(", and {unasked} more were not copied while staging was left alone"),
         },
         permille(estimate),
         permille(lower),

@@ -163,8 +163,10 @@ fn what_is_not_copied_is_lost_by_the_build_that_answered_last() {
     let young = report(folder.path(), None).expect("there are pairs");
     assert_eq!((young.staging.unasked, young.verdict), (0, Verdict::Insufficient));
     let old = report(folder.path(), Some("0.2.0")).expect("there are pairs");
-    assert_eq!((old.staging.pairs, old.staging.unasked, old.verdict), (2, 630, Verdict::Reject));
-    assert!(old.because[0].contains("630 of them while it was left alone"), "{:?}", old.because);
+    assert_eq!(
+        (old.staging.pairs, old.staging.unasked, old.verdict),
+        (2, 630, Verdict::Insufficient)
+    );
     assert!(page::page(&old).contains("630 requests were not copied"));
 }
 

@@ -102,7 +102,7 @@ fn failures_of_staging_alone_reject_and_those_of_production_do_not() {
 }
 
 #[test]
-fn requests_that_could_not_be_copied_are_failures_of_staging() {
+fn requests_that_could_not_be_copied_stand_against_promotion_and_reject_nobody() {
     let thresholds = thresholds();
     let judged = |unasked: u64| {
         let mut tally = Tally::new(&thresholds);
@@ -113,8 +113,9 @@ fn requests_that_could_not_be_copied_are_failures_of_staging() {
     assert_eq!(judged(0).verdict, Verdict::Promote);
     // One minute in ten.
     let left_alone = judged(1_333);
-    assert_eq!(left_alone.verdict, Verdict::Reject);
-    assert_eq!((left_alone.pairs, named(&left_alone, "outcomes").pairs), (12_000, 13_333));
+    assert_eq!((left_alone.pairs, left_alone.verdict), (12_000, Verdict::Hold));
+    let outcomes = named(&left_alone, "outcomes");
+    assert!(outcomes.upper.is_some_and(|upper| upper > 0.1), "{outcomes:?}");
 }
 
 #[test]
