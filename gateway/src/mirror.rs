@@ -289,10 +289,15 @@ impl Shared {
         if self.health.admit(config.pause, now) {
             return Ok(());
         }
-        if head.status < 500 {
+        self.leave(head.status);
+        Err(Dropped::Unhealthy)
+    }
+
+    /// Notes what staging is not asked, though production answered.
+    fn leave(&self, status: u16) {
+        if status < 500 {
             self.unasked.fetch_add(1, Relaxed);
         }
-        Err(Dropped::Unhealthy)
     }
 
     fn set(&self, config: &Config) -> Result<(), String> {

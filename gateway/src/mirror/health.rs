@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::config::Config;
 
+/// Requests at once to a staging that fails.
+const FEW: usize = 4;
 /// Staging is asked.
 const WELL: u64 = 0;
 /// It is no staging.
@@ -52,6 +54,13 @@ impl Health {
     /// Whether it is asked.
     pub(super) fn is_well(&self) -> bool {
         self.until.load(Relaxed) == WELL
+    }
+
+    /// How many requests may be there at once: few while it fails, so that one that has just fallen ill is not
+    /// found out by a crowd, which the line would feel.
+    pub(super) fn room(&self, config: &Config) -> usize {
+        let is_failing = self.failures.load(Relaxed) > 0 || self.wrong.load(Relaxed) > 0;
+        if is_failing { config.concurrency.min(FEW) } else { config.concurrency }
     }
 
     /// Notes that it answered.
@@ -124,6 +133,7 @@ mod tests {
         health.answered();
         assert!(!health.failed(&config, now) && !health.failed(&config, now));
         assert!(admits(now));
+        assert_eq!(health.room(&config), FEW, "while it fails");
         assert!(health.failed(&config, now), "the third in a row");
         assert!(!admits(now) && !health.is_well());
         let later = now + config.pause;
@@ -134,6 +144,7 @@ mod tests {
         assert!(admits(later));
         health.answered();
         assert!(health.is_well());
+        assert_eq!(health.room(&config), config.concurrency);
         assert_eq!([admits(later), admits(later)], [true; 2]);
     }
 

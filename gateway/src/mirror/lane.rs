@@ -50,6 +50,8 @@ pub(super) struct Lane {
     is_refused: bool,
     /// Staging's build, as it last said.
     build: Option<String>,
+    /// Whether staging was asked when that was last looked at.
+    was_well: bool,
     asked: FuturesUnordered<Pin<Box<dyn Future<Output = Came> + Send>>>,
     later: FuturesUnordered<Pin<Box<dyn Future<Output = Offer> + Send>>>,
 }
@@ -79,6 +81,7 @@ pub(super) fn start(
         store,
         is_refused: false,
         build: None,
+        was_well: true,
         asked: FuturesUnordered::new(),
         later: FuturesUnordered::new(),
     };
@@ -113,7 +116,8 @@ impl Lane {
         let mut tidy = tokio::time::interval(TIDY_EVERY);
         let mut taken = Instant::now();
         loop {
-            let room = self.shared.settings.load().config.concurrency;
+            self.drop_waiting(&mut offers);
+            let room = self.shared.health.room(&self.shared.settings.load().config);
             tokio::select! {
                 _ = closed.wait_for(|closed| *closed) => break,
                 offer = next(&mut offers, taken + GATHER), if self.asked.len() < room => {
@@ -133,6 +137,23 @@ impl Lane {
             }
         }
         self.tidy();
+    }
+
+    /// Drops what waited for staging when it begins to be left alone; who comes after that tries it.
+    fn drop_waiting(&mut self, offers: &mut mpsc::Receiver<Offer>) {
+        let is_well = self.shared.health.is_well();
+        if !std::mem::replace(&mut self.was_well, is_well) || is_well {
+            return;
+        }
+        while let Ok(offer) = offers.try_recv() {
+            if offer.lane == Way::Again {
+                self.take(offer);
+                continue;
+            }
+            self.shared.metrics.waiting.dec();
+            self.shared.leave(offer.production.status);
+            self.shared.metrics.dropped.at(Dropped::Unhealthy).inc();
+        }
     }
 
     /// Takes what waited in the queue.

@@ -278,6 +278,24 @@ async fn what_staging_was_not_asked_while_it_was_left_alone_is_in_the_next_pair(
 }
 
 #[tokio::test]
+async fn what_waits_when_staging_falls_silent_is_dropped_and_not_sent_to_it() {
+    let tree = tree();
+    let node = FakeNode::start(&[&tree]).await;
+    let staging = Staging::start(Play::Silence).await;
+    let mut config = production(&node, &staging.url());
+    config.mirror.concurrency = 1;
+    config.mirror.unhealthy_after = 1;
+    config.mirror.head_timeout = Duration::from_secs(2);
+    let gateway = Gateway::start(config).await;
+    let path = format!("/ipfs/{}/a.txt", tree.root);
+    for _ in 0..20 {
+        gateway.get(&path).await;
+    }
+    gateway.metric_becomes(DROPPED, "reason=\"unhealthy\"", 19).await;
+    assert_eq!((gateway.metric(PAIRS, ""), staging.seen().len()), (1, 1));
+}
+
+#[tokio::test]
 async fn what_waits_for_its_second_try_is_not_for_another_staging() {
     let tree = tree();
     let node = FakeNode::start(&[&tree]).await;
