@@ -26,6 +26,8 @@ pub const PARTS_MAX: usize = 1 << 22;
 pub const DEPTH_MAX: usize = 1024;
 /// Most kinds of values.
 const KINDS_MAX: usize = 16;
+/// Longest text of a type or a comment: several may refer to one, and each is held by itself.
+const TEXT_BYTES_MAX: usize = 4096;
 
 /// Why a profile is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -186,7 +188,7 @@ fn resolve(profile: &Profile) -> Result<Stacks, ReadError> {
         stacks.push(Stack { frames, inlined, values: sample.value.clone() });
     }
     let comments = profile.comment.iter().take(KINDS_MAX);
-    let comments = comments.map(|index| texts.get(*index, "comment").map(str::to_owned));
+    let comments = comments.map(|index| texts.short(*index, "comment"));
     let nanos = u64::try_from(profile.duration_nanos).ok().filter(|nanos| *nanos > 0);
     Ok(Stacks {
         counted,
@@ -206,8 +208,8 @@ fn counted(profile: &Profile, texts: &Texts<'_>) -> Result<Vec<Counted>, ReadErr
         return Err(ReadError::TooMany { what: "types of samples", max: KINDS_MAX });
     }
     let one = |kind: &ValueType| {
-        let what = texts.get(kind.ty, "type of samples")?.to_owned();
-        Ok(Counted { what, unit: texts.get(kind.unit, "type of samples")?.to_owned() })
+        let what = texts.short(kind.ty, "type of samples")?;
+        Ok(Counted { what, unit: texts.short(kind.unit, "type of samples")? })
     };
     profile.sample_type.iter().map(one).collect()
 }
@@ -263,6 +265,16 @@ impl Texts<'_> {
             None if index == 0 => Ok(""),
             None => Err(ReadError::Dangling { what, to: "text" }),
         }
+    }
+
+    /// A text of which there may be a copy for each who refers to it.
+    fn short(&self, index: i64, what: &'static str) -> Result<String, ReadError> {
+        let text = self.get(index, what)?;
+        if text.len() > TEXT_BYTES_MAX {
+            let what = "bytes in a type or comment";
+            return Err(ReadError::TooMany { what, max: TEXT_BYTES_MAX });
+        }
+        Ok(text.to_owned())
     }
 }
 

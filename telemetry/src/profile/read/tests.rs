@@ -142,6 +142,19 @@ fn a_name_that_many_functions_have_is_read_once() {
 }
 
 #[test]
+fn a_long_text_is_not_held_by_each_who_refers_to_it() {
+    let mut profile = plain();
+    profile.string_table[4] = "x".repeat(TEXT_BYTES_MAX);
+    profile.comment = vec![4; 8];
+    assert_eq!(of(&profile).expect("it is short enough").comments.len(), 8);
+    profile.string_table[4].push('x');
+    let refused = of(&profile).expect_err("a type is too long");
+    assert_eq!(refused.to_string(), "it has more than 4096 bytes in a type or comment");
+    profile.sample_type[1].unit = 2;
+    assert_eq!(of(&profile).expect_err("so is a comment"), refused);
+}
+
+#[test]
 fn deep_stacks_keep_their_inner_end() {
     let mut deep = plain();
     deep.sample[0].location_id = [vec![2], vec![1; 10 * DEPTH_MAX]].concat();
